@@ -1,0 +1,42 @@
+# Two commands matter: "make run" and "make test". Each sets up first what is missing.
+# PYTHON=/path/to/python3 chooses the interpreter, ARGS="..." goes to the command behind a target.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench clean
+
+help: ## this list · 本列表
+	@echo "make run     set up, then the whole loop with a simulated district: http://127.0.0.1:8080/ · 一键运行"
+	@echo "make test    set up, then lint and all tests on real parts · 全部测试"
+	@echo "make setup   the set-up alone: .venv, packages, broker · 仅安装"
+	@echo "make lint    ruff, mypy, import contracts · 静态检查"
+	@echo "make bench   the benchmarks · 性能基准"
+	@echo "make clean   remove what the set-up made; data in .data stays · 清理，保留数据"
+	@echo "PYTHON=...   another interpreter · 指定解释器;  ARGS=\"...\"  passed on · 传给命令的参数"
+
+setup:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "cannot go on: no $(PYTHON) on this machine: install python3 (3.11 or newer) · 没有 $(PYTHON)：请安装 python3（3.11 或更新）" >&2; exit 2; }
+	@"$(PYTHON)" deploy/setup_env.py
+
+run: setup
+	@exec $(BIN)/gas-sentinel run $(ARGS)
+
+test: setup
+	@$(MAKE) --no-print-directory lint
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +

@@ -1,0 +1,156 @@
+"""What was last heard of each device: its order, its state, its valve, its clock. The line's memory and the rows of ``device_state``.
+
+Reports count only in their order: an item older than the last one heard changes nothing here.
+"""
+
+from dataclasses import dataclass, field
+
+from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
+
+Order = tuple[int, int]
+
+
+@dataclass(slots=True)
+class DeviceView:
+    """One device. Times ``*_ms`` are Unix ms, ``heard`` is monotonic seconds of the platform's clock."""
+
+    device_id: str
+    order: Order = (-1, -1)
+    ts: int = 0
+    heard: float = float("-inf")
+    heard_ms: int = 0
+    lane: str = ""
+    state: str | None = None
+    ch4_lel: float | None = None
+    normal: tuple[Order, int] | None = None
+    valve: str | None = None
+    cause: str | None = None
+    volume_m3: float | None = None
+    flow_m3h: float | None = None
+    power: str | None = None
+    battery_v: float | None = None
+    credit_cny: float | None = None
+    rssi_dbm: float | None = None
+    online: bool | None = None
+    model: str | None = None
+    firmware: str | None = None
+    connectivity: str | None = None
+    report_interval_s: int | None = None
+    register_step_m3: float | None = None
+    clock_offset_ms: int | None = None
+    flags: tuple[str, ...] = ()
+    last_order_no: int = 0
+
+    def is_newer(self, item: Item) -> bool:
+        """Whether ``item`` follows what was heard: a later boot or count, or (a reset counter) a later time."""
+        return (item.boot, item.seq) > self.order or item.ts > self.ts
+
+    def note(self, item: Item, lane: str, heard: float) -> bool:
+        """Remember ``item``; returns whether it was newer than what was known. ``heard`` is monotonic seconds."""
+        self.heard = heard
+        self.heard_ms = item.received_ms
+        if isinstance(item, StatusItem):
+            self._note_status(item)
+            return True
+        offset = item.received_ms - item.ts
+        if self.clock_offset_ms is None or offset < self.clock_offset_ms:
+            self.clock_offset_ms = offset
+        if not self.is_newer(item):
+            return False
+        self.order, self.ts, self.lane = (item.boot, item.seq), item.ts, lane
+        if isinstance(item, DetectorReading):
+            self.state = item.state or self.state
+            self.ch4_lel = self.ch4_lel if item.ch4_lel is None else item.ch4_lel
+            self._note_common(item.power, item.battery_v, item.rssi_dbm)
+        elif isinstance(item, MeterReading):
+            self._note_valve(item.valve, item.cause)
+            self.volume_m3 = self.volume_m3 if item.volume_m3 is None else item.volume_m3
+            self.flow_m3h = self.flow_m3h if item.flow_m3h is None else item.flow_m3h
+            self.credit_cny = self.credit_cny if item.credit_cny is None else item.credit_cny
+            self.flags = item.flags
+            self._note_common(None, item.battery_v, item.rssi_dbm)
+        elif isinstance(item, AlarmItem):
+            self.ch4_lel = self.ch4_lel if item.ch4_lel is None else item.ch4_lel
+            self._note_valve(item.valve, item.cause)
+            if item.event == "power_lost":
+                self.power = "battery"
+            elif item.event == "power_restored":
+                self.power = "mains"
+        elif isinstance(item, AckItem) and item.result == "done":
+            self._note_valve(item.valve, "command" if item.valve == "closed" else None)
+        return True
+
+    def _note_status(self, item: StatusItem) -> None:
+        self.online = item.online
+        self.model = item.model or self.model
+        self.firmware = item.firmware or self.firmware
+        self.connectivity = item.connectivity
+        self.report_interval_s = item.report_interval_s or self.report_interval_s
+        self.register_step_m3 = item.register_step_m3 or self.register_step_m3
+
+    def _note_valve(self, valve: str | None, cause: str | None) -> None:
+        if valve is not None:
+            self.valve, self.cause = valve, cause
+
+    def _note_common(self, power: str | None, battery_v: float | None, rssi_dbm: float | None) -> None:
+        self.power = power or self.power
+        self.battery_v = self.battery_v if battery_v is None else battery_v
+        self.rssi_dbm = self.rssi_dbm if rssi_dbm is None else rssi_dbm
+
+    def row(self) -> dict[str, object]:
+        """The row of ``device_state``."""
+        normal_order, normal_ts = self.normal if self.normal is not None else ((None, None), None)
+        return {
+            "device_id": self.device_id,
+            "last_ts": self.ts,
+            "last_boot": self.order[0],
+            "last_seq": self.order[1],
+            "heard_ms": self.heard_ms,
+            "lane": self.lane,
+            "state": self.state,
+            "ch4_lel": self.ch4_lel,
+            "normal_ts": normal_ts,
+            "normal_boot": normal_order[0],
+            "normal_seq": normal_order[1],
+            "valve": self.valve,
+            "cause": self.cause,
+            "volume_m3": self.volume_m3,
+            "flow_m3h": self.flow_m3h,
+            "power": self.power,
+            "battery_v": self.battery_v,
+            "credit_cny": self.credit_cny,
+            "rssi_dbm": self.rssi_dbm,
+            "online": self.online,
+            "model": self.model,
+            "firmware": self.firmware,
+            "connectivity": self.connectivity,
+            "report_interval_s": self.report_interval_s,
+            "register_step_m3": self.register_step_m3,
+            "clock_offset_ms": self.clock_offset_ms,
+            "flags": list(self.flags),
+        }
+
+
+@dataclass(slots=True)
+class DeviceViews:
+    """All devices heard of, and which of them changed since they were last stored."""
+
+    views: dict[str, DeviceView] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+    def of(self, device_id: str) -> DeviceView:
+        """The view of a device, made when first asked for."""
+        view = self.views.get(device_id)
+        if view is None:
+            view = self.views[device_id] = DeviceView(device_id)
+        return view
+
+    def take_changed(self) -> list[dict[str, object]]:
+        """Rows to store; the caller gives them back with :meth:`put_back` when storing failed."""
+        rows = [self.views[device_id].row() for device_id in self.changed]
+        self.changed.clear()
+        return rows
+
+    def put_back(self, device_ids: list[str]) -> None:
+        """Mark devices as not stored after all."""
+        self.changed.update(device_ids)

@@ -1,0 +1,153 @@
+"""An open incident and a command under way, as the line holds them in memory, and their rows. Decides nothing."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from alarm_engine.judgement.command_table import UNDER_WAY, CommandState
+from alarm_engine.rows import Row
+from core.messages import Command, CommandName
+from core.station import HomeFacts, IncidentKind, ValveKnowledge
+from core.units import METHANE_LEL_VOL_PERCENT
+
+
+@dataclass(slots=True)
+class CommandRecord:
+    """One attempt at a command. ``*_ms`` are Unix ms; ``due`` is monotonic seconds of the platform's clock, None when nothing is due."""
+
+    command_id: UUID
+    device_id: str
+    account: str
+    command: CommandName
+    incident_id: UUID | None
+    attempt: int
+    order_no: int
+    reason: str
+    issued_ms: int
+    expires_ms: int
+    requested_by: str
+    state: CommandState = "requested"
+    sends: int = 0
+    sent_ms: int | None = None
+    accepted_ms: int | None = None
+    done_ms: int | None = None
+    result: str | None = None
+    detail: str | None = None
+    due: float | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the meter's answer is still awaited."""
+        return self.state in UNDER_WAY
+
+    def message(self) -> Command:
+        """What goes to the device."""
+        return Command(
+            device_id=self.device_id,
+            command_id=self.command_id,
+            order_no=self.order_no,
+            command=self.command,
+            incident_id=self.incident_id,
+            reason=self.reason,
+            issued_at=self.issued_ms,
+            expires_at=self.expires_ms,
+        )
+
+    def row(self) -> Row:
+        """The row of ``commands``."""
+        return {
+            "command_id": str(self.command_id),
+            "device_id": self.device_id,
+            "account": self.account,
+            "command": self.command,
+            "incident_id": None if self.incident_id is None else str(self.incident_id),
+            "attempt": self.attempt,
+            "order_no": self.order_no,
+            "reason": self.reason,
+            "state": self.state,
+            "sends": self.sends,
+            "issued_ms": self.issued_ms,
+            "expires_ms": self.expires_ms,
+            "sent_ms": self.sent_ms,
+            "accepted_ms": self.accepted_ms,
+            "done_ms": self.done_ms,
+            "result": self.result,
+            "detail": self.detail,
+            "requested_by": self.requested_by,
+        }
+
+
+@dataclass(slots=True)
+class Incident:
+    """An incident. ``place`` is the home id or ``account:<id>``; there is one open incident a place."""
+
+    incident_id: UUID
+    kind: IncidentKind
+    place: str
+    account: str
+    device_id: str | None
+    home: HomeFacts | None
+    simulated: bool
+    lane: str
+    reason: str
+    ch4_lel: float | None
+    alarm_lel: float | None
+    boot: int
+    seq: int
+    alarmed_ms: int
+    received_ms: int
+    last_leak_ms: int
+    meter_id: str | None = None
+    meter_account: str | None = None
+    valve: ValveKnowledge = "none"
+    valve_cause: str | None = None
+    valve_closed_locally_ms: int | None = None
+    close_sent_ms: int | None = None
+    reported_closed_ms: int | None = None
+    opened_valve_ms: int | None = None
+    closed_ms: int | None = None
+    state: str = "open"
+    devices: list[str] = field(default_factory=list)
+    close: CommandRecord | None = None
+    attempts: int = 0
+    valve_messages: int = 0
+    cleared: bool = False
+    said_again: float = float("-inf")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the meter has reported its valve closed since it was last open. ``reported_closed_ms`` keeps the first time."""
+        return self.valve == "reported_closed"
+
+    def row(self) -> Row:
+        """The row of ``incidents``."""
+        return {
+            "incident_id": str(self.incident_id),
+            "kind": self.kind,
+            "state": self.state,
+            "home_id": None if self.home is None else self.home.home_id,
+            "account": self.account,
+            "place": self.place,
+            "device_id": self.device_id,
+            "meter_id": self.meter_id,
+            "meter_account": self.meter_account,
+            "simulated": self.simulated,
+            "lane": self.lane,
+            "reason": self.reason,
+            "ch4_lel": self.ch4_lel,
+            "alarm_lel": self.alarm_lel,
+            "lel_vol_percent": METHANE_LEL_VOL_PERCENT,
+            "boot": self.boot,
+            "seq": self.seq,
+            "valve": self.valve,
+            "valve_cause": self.valve_cause,
+            "alarmed_ms": self.alarmed_ms,
+            "valve_closed_locally_ms": self.valve_closed_locally_ms,
+            "received_ms": self.received_ms,
+            "close_sent_ms": self.close_sent_ms,
+            "reported_closed_ms": self.reported_closed_ms,
+            "last_leak_ms": self.last_leak_ms,
+            "opened_valve_ms": self.opened_valve_ms,
+            "closed_ms": self.closed_ms,
+            "devices": self.devices,
+            "home": {} if self.home is None else self.home.model_dump(mode="json"),
+        }

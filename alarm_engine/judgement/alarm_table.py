@@ -1,0 +1,52 @@
+"""The alarm table: which incident an item opens, and what that incident asks for. One row a kind; the docs are drawn from it.
+
+The only ground for not closing a valve is a sender that cannot be placed.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from core.station import IncidentKind, OrderKind
+
+Sender = Literal["placed", "unknown_account", "unknown_device", "retired", "no_home"]
+"""Who sent the item, by the registry: ``placed`` is a device in service in a known home, through any account in service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one kind of incident asks for."""
+
+    kind: IncidentKind
+    opens_from: str
+    close: bool
+    order: OrderKind
+    crew: bool
+    call: bool
+
+
+ALARM_TABLE: Final[dict[IncidentKind, Row]] = {
+    row.kind: row
+    for row in (
+        Row("leak", "a leak of a known home", close=True, order="emergency", crew=True, call=True),
+        Row("hotline_report", "an operator, for any address", close=True, order="emergency", crew=True, call=True),
+        Row("past_leak", "a late leak; the detector has since reported normal", close=False, order="inspection", crew=True, call=False),
+        Row("unknown_sender", "a leak from an unknown or retired sender", close=False, order="triage", crew=False, call=False),
+        Row("garbled_alarm", "an undecodable alarm of a registered device", close=False, order="triage", crew=False, call=False),
+        Row("canary", "the reserved home, every minute", close=True, order="canary", crew=False, call=True),
+    )
+}
+
+Order = tuple[int, int]
+
+
+def leak_kind(sender: Sender, item_order: Order, item_ts: int, last_normal: tuple[Order, int] | None) -> IncidentKind:
+    """The kind of incident that a leak item opens.
+
+    ``item_order`` is (boot, seq) of the item and ``item_ts`` its device time in ms; ``last_normal`` the (boot, seq) and ts at which
+    the same detector last reported normal. A past leak is older than that normal report by both its order and its time.
+    """
+    if sender != "placed":
+        return "unknown_sender"
+    if last_normal is not None and item_order[0] >= 0 and item_order < last_normal[0] and item_ts <= last_normal[1]:
+        return "past_leak"
+    return "leak"

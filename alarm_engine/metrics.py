@@ -1,0 +1,33 @@
+"""What the line counts, declared in one place."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
+
+messages = Counter("gas_line_messages_total", "MQTT messages taken", ["lane"])
+items = Counter("gas_line_items_total", "items decoded", ["lane", "kind"])
+rejected = Counter("gas_line_rejected_total", "parts of messages in quarantine", ["lane", "reason"])
+defects = Counter("gas_line_defects_total", "items judged in spite of a defect", ["lane", "defect"])
+retained = Counter("gas_line_retained_total", "messages with a RETAIN flag where none belongs", ["lane"])
+leaks = Counter("gas_line_leak_items_total", "items that are a leak, repeats included", ["lane", "grounds"])
+duplicates = Counter("gas_line_duplicate_alarms_total", "alarms heard again and acknowledged again")
+other_account = Counter("gas_line_other_account_total", "leaks reported by another account than the registered one")
+incidents = Counter("gas_line_incidents_total", "incidents opened", ["kind"])
+open_incidents = Gauge("gas_line_open_incidents", "open incidents", ["kind"])
+commands = Counter("gas_line_commands_total", "command steps", ["command", "step"])
+commands_under_way = Gauge("gas_line_commands_under_way", "commands whose answer is awaited")
+acks_unknown = Counter("gas_line_unknown_acks_total", "answers to commands that the line does not know")
+decision = Histogram("gas_line_decision_seconds", "leak message received to close command on the socket", buckets=_SECONDS)
+durable = Histogram("gas_line_durable_seconds", "alarm received to durable in the database", buckets=_SECONDS)
+ledger_depth = Gauge("gas_line_ledger_waiting", "bundles of rows waiting to be durable")
+ledger_failures = Counter("gas_line_ledger_failures_total", "statements that failed", ["why"])
+oldest_alarm = Gauge("gas_line_oldest_unprocessed_alarm_seconds", "age of the oldest alarm that is not durable, 0 when none waits")
+station_waiting = Gauge("gas_line_station_messages_waiting", "messages that dispatch has not confirmed yet")
+readings_waiting = Gauge("gas_line_readings_waiting", "readings waiting for their batch")
+readings_stored = Counter("gas_line_readings_stored_total", "readings stored", ["table"])
+readings_repeated = Counter("gas_line_readings_repeated_total", "readings that were stored before", ["table"])
+readings_dropped = Counter("gas_line_readings_dropped_total", "readings dropped because the buffer was full", ["qos"])
+requests = Counter("gas_line_requests_total", "requests answered", ["kind", "state"])
+registry_version = Gauge("gas_line_registry_version", "version of the registry in use")
+link_up = Gauge("gas_line_link_connected", "1 when the lane is connected to the broker", ["lane"])
+loop_lag = Gauge("gas_line_loop_lag_seconds", "how late the line's own timer ran last")

@@ -1,0 +1,91 @@
+"""Telephone calls of an incident: who was rung, what happened, and why it ended. Read from ``calls``; dispatch writes them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from console.api.needs import Database
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import responses
+from console.store import Row, Store
+from console.vocabulary import CALL_OUTCOMES, Words, said
+
+router = APIRouter(prefix="/api/v1", tags=["calls"])
+
+_COLUMNS = """call_id, incident_id, home_id, attempt, position, name, role, address, simulated, language, requested_ms, placed_ms,
+    ringing_ms, answered_ms, key, key_ms, ended_ms, outcome, sip_code, q850_cause, cause_source, reason, said"""
+
+CALLS_NEWEST = f"""
+    SELECT {_COLUMNS} FROM calls
+    WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+      AND (%(at)s::bigint IS NULL OR (requested_ms, call_id) < (%(at)s, %(id)s::uuid))
+    ORDER BY requested_ms DESC, call_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
+CALLS_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ANY(%(ids)s)"  # noqa: S608
+CALLS_OF_INCIDENTS = f"SELECT {_COLUMNS} FROM calls WHERE incident_id = ANY(%(ids)s) ORDER BY requested_ms, call_id"  # noqa: S608
+
+
+class Call(BaseModel):
+    """One call to one contact. Times are Unix ms, null while they have not come."""
+
+    call_id: UUID
+    incident_id: UUID
+    home_id: str | None
+    attempt: int = Field(description="1 is the first call of the incident")
+    position: int = Field(description="place of the contact in the home's list, 1 first")
+    name: str
+    role: str = Field(description="resident, owner, family, 物业, 网格员 …")
+    address: str = Field(description="the number or SIP address that was dialled")
+    simulated: bool = Field(description="true: rung in the simulation only, never through a real trunk")
+    language: str = Field(description="zh or en: spoken language")
+    requested_ms: int
+    placed_ms: int | None = Field(description="INVITE sent (T6a)")
+    ringing_ms: int | None = Field(description="the phone rings (T6b)")
+    answered_ms: int | None
+    key: str | None = Field(description="1 = I am out, 2 = I need help, 9 = not my home")
+    key_ms: int | None = Field(description="the key was pressed (T7)")
+    ended_ms: int | None
+    outcome: str = Field(description="under_way, confirmed, help_needed, wrong_home, heard_unconfirmed, not_reached, busy, …")
+    outcome_words: Words
+    sip_code: int | None = Field(description="last SIP status")
+    q850_cause: int | None = Field(description="Q.850 cause of the end")
+    cause_source: str | None
+    reason: str | None
+    said: list[str] = Field(description="what was spoken, sentence by sentence")
+
+
+def from_row(row: Row) -> Call:
+    """A call as the API gives it."""
+    return Call(**row, outcome_words=said(CALL_OUTCOMES, row["outcome"]))
+
+
+async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Call]:
+    """The calls with these ids."""
+    return {row["call_id"]: from_row(row) for row in await store.rows(CALLS_BY_ID, {"ids": list(ids)})}
+
+
+async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
+    """Incident id -> rows of its calls, oldest first."""
+    found: dict[UUID, list[Row]] = {}
+    for row in await store.rows(CALLS_OF_INCIDENTS, {"ids": list(ids)}):
+        found.setdefault(row["incident_id"], []).append(row)
+    return found
+
+
+@router.get("/calls", summary="Calls, newest first · 电话记录", responses=responses(422))
+async def list_calls(
+    store: Database,
+    incident_id: Annotated[UUID | None, Query(description="calls of this incident only")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Page[Call]:
+    """Every attempt to reach a person, with what came of it."""
+    at, last = behind("calls", after, int, UUID)
+    values: dict[str, Any] = {"incident_id": incident_id, "at": at, "id": last, "rows": limit + 1}
+    rows = await store.rows(CALLS_NEWEST, values)
+    return Page(
+        items=[from_row(row) for row in rows[:limit]],
+        next=next_of("calls", rows, limit, lambda row: (row["requested_ms"], str(row["call_id"]))),
+    )

@@ -1,0 +1,79 @@
+"""Commands to devices, and how far each one came. Read from ``commands``; the line writes them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from console.api.needs import Database
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import responses
+from console.store import Store
+
+router = APIRouter(prefix="/api/v1", tags=["commands"])
+
+_COLUMNS = """command_id, device_id, account, command, incident_id, attempt, order_no, reason, state, sends, issued_ms,
+    expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by"""
+
+COMMANDS_NEWEST = f"""
+    SELECT {_COLUMNS} FROM commands
+    WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+      AND (%(device_id)s::text IS NULL OR device_id = %(device_id)s)
+      AND (%(at)s::bigint IS NULL OR (issued_ms, command_id) < (%(at)s, %(id)s::uuid))
+    ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
+COMMANDS_BY_ID = f"SELECT {_COLUMNS} FROM commands WHERE command_id = ANY(%(ids)s)"  # noqa: S608
+COMMANDS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM commands WHERE incident_id = %(id)s ORDER BY issued_ms, attempt LIMIT 200"  # noqa: S608
+
+
+class Command(BaseModel):
+    """One command to one device. Times are Unix ms, null while they have not come."""
+
+    command_id: UUID
+    device_id: str
+    account: str = Field(description="the MQTT account that serves the device")
+    command: str = Field(description="close_valve, open_valve, self_test or report")
+    incident_id: UUID | None
+    attempt: int = Field(description="a re-send keeps its attempt, a new try after a failure is the next one")
+    order_no: int = Field(description="grows per device; not a work order's number")
+    reason: str
+    state: str = Field(description="requested, sent, accepted, reported_closed, no_answer, refused, travel_time_over, …")
+    sends: int = Field(description="how often it was sent")
+    issued_ms: int
+    expires_ms: int = Field(description="binds open, self-test and report only")
+    sent_ms: int | None
+    accepted_ms: int | None
+    done_ms: int | None
+    result: str | None = Field(description="the device's last answer")
+    detail: str | None
+    requested_by: str = Field(description="`line`, or the person who asked")
+
+
+async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Command]:
+    """The commands with these ids."""
+    return {row["command_id"]: Command(**row) for row in await store.rows(COMMANDS_BY_ID, {"ids": list(ids)})}
+
+
+async def of_incident(store: Store, incident_id: UUID) -> list[Command]:
+    """The commands of an incident, oldest first, at most 200."""
+    return [Command(**row) for row in await store.rows(COMMANDS_OF_INCIDENT, {"id": incident_id})]
+
+
+@router.get("/commands", summary="Commands to devices, newest first · 下发指令", responses=responses(422))
+async def list_commands(
+    store: Database,
+    incident_id: Annotated[UUID | None, Query(description="commands of this incident only")] = None,
+    device_id: Annotated[str | None, Query(max_length=32, description="commands to this device only")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Page[Command]:
+    """What devices were told, and how they answered."""
+    at, last = behind("commands", after, int, UUID)
+    rows = await store.rows(
+        COMMANDS_NEWEST, {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1}
+    )
+    return Page(
+        items=[Command(**row) for row in rows[:limit]],
+        next=next_of("commands", rows, limit, lambda row: (row["issued_ms"], str(row["command_id"]))),
+    )

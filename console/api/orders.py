@@ -1,0 +1,169 @@
+"""Work orders and the steps that they walk. Read from ``work_orders`` and ``order_steps``; dispatch writes them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from console.api.needs import Database
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import not_found, responses
+from console.store import Row, Store
+from console.vocabulary import ORDER_STATES, Words, said
+from console.wording import step_words
+
+router = APIRouter(prefix="/api/v1", tags=["orders"])
+
+_COLUMNS = """order_id, order_no, kind, incident_id, incident_kind, home_id, simulated, priority, state, place, valve, ch4_lel,
+    crew_id, technician_id, distance_m, created_ms, assigned_ms, accepted_ms, on_site_ms, made_safe_ms, safe_reading_lel, cause,
+    cause_note, cause_ms, test_start_kpa, test_end_kpa, test_minutes, test_passed, test_ms, test_by, restored_ms, archived_ms,
+    no_access_ms, revisit_due_ms"""
+
+# A technician's orders are his crew's until one is accepted by name.
+ORDERS_NEWEST = f"""
+    SELECT {_COLUMNS} FROM work_orders
+    WHERE (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
+      AND (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+      AND (%(crew_id)s::text IS NULL OR crew_id = %(crew_id)s)
+      AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s OR (technician_id IS NULL AND crew_id =
+           (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s)))
+      AND (%(at)s::bigint IS NULL OR (created_ms, order_id) < (%(at)s, %(id)s::uuid))
+    ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
+ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"  # noqa: S608
+ORDERS_OF_INCIDENTS = f"SELECT {_COLUMNS} FROM work_orders WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, order_id"  # noqa: S608
+ORDER_BY_NUMBER = f"SELECT {_COLUMNS} FROM work_orders WHERE order_no = %(order_no)s"  # noqa: S608
+STEPS_OF_ORDER = """
+    SELECT step_no, at_ms, event, from_state, to_state, actor, detail FROM order_steps
+    WHERE order_id = %(order_id)s ORDER BY step_no LIMIT 500"""
+
+OrderNo = Annotated[str, Path(max_length=32, description="the number spoken on the phone", examples=["QX-260402-0017"])]
+
+
+class Order(BaseModel):
+    """A work order. Times are Unix ms, null while they have not come; pressures in kPa, methane in %LEL."""
+
+    order_id: UUID
+    order_no: str = Field(examples=["QX-260402-0017"])
+    kind: str = Field(description="emergency, inspection, triage or canary")
+    incident_id: UUID
+    incident_kind: str
+    home_id: str | None
+    simulated: bool
+    priority: int = Field(description="1 is worked first")
+    state: str = Field(description="created, waiting, assigned, accepted, on_site, no_access, made_safe, …, archived")
+    state_words: Words
+    place: dict[str, Any] = Field(description="addresses in both languages, access note, coordinates with their datum")
+    valve: str = Field(description="what is known of the valve")
+    ch4_lel: float | None = Field(description="%LEL when the incident opened")
+    crew_id: str | None
+    technician_id: str | None
+    distance_m: float | None = Field(description="of the crew when it was assigned, m")
+    created_ms: int
+    assigned_ms: int | None
+    accepted_ms: int | None
+    on_site_ms: int | None
+    made_safe_ms: int | None
+    safe_reading_lel: float | None = Field(description="%LEL measured on site before made safe")
+    cause: str | None
+    cause_note: str | None
+    cause_ms: int | None
+    test_start_kpa: float | None
+    test_end_kpa: float | None
+    test_minutes: float | None
+    test_passed: bool | None
+    test_ms: int | None
+    test_by: str | None
+    restored_ms: int | None
+    archived_ms: int | None
+    no_access_ms: int | None
+    revisit_due_ms: int | None
+
+
+class Step(BaseModel):
+    """One step of an order: who did what, when."""
+
+    step_no: int
+    at_ms: int = Field(description="Unix ms")
+    event: str
+    from_state: str | None
+    to_state: str
+    actor: str
+    detail: dict[str, Any]
+    zh: str
+    en: str
+
+
+class OrderWithSteps(Order):
+    """A work order and everything that was done on it."""
+
+    steps: list[Step] = Field(description="oldest first")
+
+
+def from_row(row: Row) -> Order:
+    """An order as the API gives it."""
+    return Order(**row, state_words=said(ORDER_STATES, row["state"]))
+
+
+async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Order]:
+    """The orders with these ids."""
+    return {row["order_id"]: from_row(row) for row in await store.rows(ORDERS_BY_ID, {"ids": list(ids)})}
+
+
+async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
+    """Incident id -> rows of its orders, oldest first."""
+    found: dict[UUID, list[Row]] = {}
+    for row in await store.rows(ORDERS_OF_INCIDENTS, {"ids": list(ids)}):
+        found.setdefault(row["incident_id"], []).append(row)
+    return found
+
+
+@router.get("/orders", summary="Work orders, newest first · 抢修单", responses=responses(422))
+async def list_orders(
+    store: Database,
+    open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002
+    crew_id: Annotated[str | None, Query(max_length=64, description="orders of this crew")] = None,
+    technician_id: Annotated[str | None, Query(max_length=64, description="his, and his crew's that nobody accepted")] = None,
+    incident_id: Annotated[UUID | None, Query(description="orders of this incident")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Page[Order]:
+    """All filters must hold."""
+    at, last = behind("orders", after, int, UUID)
+    rows = await store.rows(
+        ORDERS_NEWEST,
+        {
+            "open": open,
+            "crew_id": crew_id,
+            "technician_id": technician_id,
+            "incident_id": incident_id,
+            "at": at,
+            "id": last,
+            "rows": limit + 1,
+        },
+    )
+    return Page(
+        items=[from_row(row) for row in rows[:limit]],
+        next=next_of("orders", rows, limit, lambda row: (row["created_ms"], str(row["order_id"]))),
+    )
+
+
+@router.get("/orders/{order_no}", summary="One work order with its steps · 抢修单详情", responses=responses(404, 422))
+async def read_order(store: Database, order_no: OrderNo) -> OrderWithSteps:
+    """By the number that people speak."""
+    row = await store.row(ORDER_BY_NUMBER, {"order_no": order_no})
+    if row is None:
+        raise unknown_order(order_no)
+    steps = [_step(step, row) for step in await store.rows(STEPS_OF_ORDER, {"order_id": row["order_id"]})]
+    return OrderWithSteps(**from_row(row).model_dump(), steps=steps)
+
+
+def unknown_order(order_no: str) -> Exception:
+    """404 for an order number that was never given."""
+    return not_found(f"没有编号为 {order_no} 的抢修单", f"there is no order {order_no}")
+
+
+def _step(step: Row, order: Row) -> Step:
+    words = step_words(step["event"], step["actor"], {"order_no": order["order_no"], "kind": order["kind"], **step["detail"]})
+    return Step(**step, zh=words.zh, en=words.en)

@@ -1,0 +1,279 @@
+"""What people ask of the stations: each route puts a request and waits. The station decides; its refusal is handed on."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from console.answers import Station
+from console.api import homes
+from console.api.needs import Console
+from console.api.orders import ORDER_BY_NUMBER, OrderNo, unknown_order
+from console.problems import Problem, not_found, responses
+
+router = APIRouter(prefix="/api/v1", tags=["requests"])
+
+Actor = Annotated[
+    str, Field(min_length=1, max_length=64, description="who asks: a technician's id, or the name of a desk", examples=["desk-1"])
+]
+Note = Annotated[str, Field(max_length=500, description="free text")]
+Kpa = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False, description="kPa")]
+
+
+class Asked(BaseModel):
+    """What every request says."""
+
+    model_config = ConfigDict(extra="forbid")
+    actor: Actor
+
+
+class HotlineReport(Asked):
+    """Somebody called 95158: "I smell gas"."""
+
+    home_id: str | None = Field(None, max_length=64, description="the home, where it is in the registry")
+    place: str = Field("", max_length=200, description="the address as it was told, where there is no home id")
+    note: Note = ""
+    caller_phone: str | None = Field(None, max_length=64, description="not rung again: it is the caller")
+    close: bool = Field(True, description="close the home's valve")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "HotlineReport":
+        if self.home_id is None and not self.place.strip():
+            raise ValueError("home_id or place must say where")
+        return self
+
+
+class CloseValve(Asked):
+    """Close a home's valve without a leak."""
+
+    reason: str = Field(min_length=1, max_length=64)
+
+
+class Noted(Asked):
+    """A step with a note."""
+
+    note: Note = ""
+
+
+class MadeSafe(Noted):
+    """The leak is under control."""
+
+    reading_lel: float = Field(ge=0, le=100, allow_inf_nan=False, description="methane measured on site, %LEL")
+
+
+class RecordCause(Noted):
+    """Why gas leaked."""
+
+    cause: str = Field(min_length=1, max_length=64, examples=["hose"])
+
+
+class TightnessTest(Asked):
+    """A pressure test downstream of the meter."""
+
+    start_kpa: Kpa
+    end_kpa: Kpa
+    minutes: float = Field(gt=0, le=1440, allow_inf_nan=False, description="min")
+    entered_by: str | None = Field(None, max_length=64, description="the desk that entered it for him; both names are recorded")
+
+
+class CrewPosition(Asked):
+    """Where a crew is."""
+
+    lon: float = Field(ge=-180, le=180, description="degrees")
+    lat: float = Field(ge=-90, le=90, description="degrees")
+    coord_datum: Literal["WGS-84", "GCJ-02"]
+
+
+class Answered(BaseModel):
+    """The station did it."""
+
+    request_id: UUID
+    answer: dict[str, Any] = Field(description="what the station says of it")
+
+
+class NotYet(BaseModel):
+    """The request is put; the station has not answered yet: read `/requests/{request_id}`."""
+
+    request_id: UUID
+
+
+class RequestState(BaseModel):
+    """A request as it stands."""
+
+    request_id: UUID
+    station: str
+    kind: str
+    actor: str
+    body: dict[str, Any]
+    state: Literal["pending", "done", "refused"]
+    answer: dict[str, Any] | None
+    made_ms: int = Field(description="Unix ms")
+    answered_ms: int | None = Field(description="Unix ms")
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"model": NotYet, "description": "The station has not answered yet / 站点尚未答复"},
+    **responses(404, 409, 422),
+}
+Outcome = Answered | NotYet
+
+
+async def _put(
+    console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]
+) -> Answered | NotYet:
+    request_id, row = await console.answers.ask(station, kind, body, actor)
+    if row is None:
+        response.status_code = HTTPStatus.ACCEPTED
+        return NotYet(request_id=request_id)
+    answer: dict[str, Any] = row["answer"] if isinstance(row["answer"], dict) else {}
+    if row["state"] == "refused":
+        reason = str(answer.get("reason") or "refused")
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            reason,
+            str(answer.get("zh") or "站点拒绝了该请求"),
+            str(answer.get("en") or f"the station refused: {reason}"),
+            request_id=str(request_id),
+        )
+    return Answered(request_id=request_id, answer=answer)
+
+
+async def _home_exists(console: Console, home_id: str) -> None:
+    if await console.store.row(homes.HOME, {"home_id": home_id}) is None:
+        raise homes.unknown_home(home_id)
+
+
+async def _device_exists(console: Console, device_id: str) -> None:
+    if await console.store.row(homes.DEVICE, {"device_id": device_id}) is None:
+        raise homes.unknown_device(device_id)
+
+
+async def _order_exists(console: Console, order_no: str) -> None:
+    if await console.store.row(ORDER_BY_NUMBER, {"order_no": order_no}) is None:
+        raise unknown_order(order_no)
+
+
+@router.post("/incidents", summary="Report a gas smell from the hotline · 95158 报漏", responses=_ANSWERS)
+async def report_leak(console: Console, response: Response, asked: HotlineReport) -> Outcome:
+    """Opens an incident: closes the valve unless told otherwise, sends a crew, rings the other contacts."""
+    if asked.home_id is not None:
+        await _home_exists(console, asked.home_id)
+    return await _put(console, response, "line", "hotline_report", asked.actor, asked.model_dump(exclude={"actor"}))
+
+
+@router.post("/homes/{home_id}/close-valve", summary="Close a home's valve · 切断", responses=_ANSWERS)
+async def close_valve(console: Console, response: Response, home_id: homes.HomeId, asked: CloseValve) -> Outcome:
+    """Nothing opens it again but a person at the meter."""
+    await _home_exists(console, home_id)
+    return await _put(console, response, "line", "close_valve", asked.actor, {"home_id": home_id, "reason": asked.reason})
+
+
+@router.post("/devices/{device_id}/self-test", summary="Ask a device to test itself · 设备自检", responses=_ANSWERS)
+async def self_test(console: Console, response: Response, device_id: homes.DeviceId, asked: Asked) -> Outcome:
+    """A command to the device, bound by its expiry."""
+    await _device_exists(console, device_id)
+    return await _put(console, response, "line", "self_test", asked.actor, {"device_id": device_id})
+
+
+@router.post("/devices/{device_id}/report", summary="Ask a device to report now · 立即上报", responses=_ANSWERS)
+async def report(console: Console, response: Response, device_id: homes.DeviceId, asked: Asked) -> Outcome:
+    """A command to the device, bound by its expiry."""
+    await _device_exists(console, device_id)
+    return await _put(console, response, "line", "report", asked.actor, {"device_id": device_id})
+
+
+async def _step(
+    console: Console, response: Response, station: Station, kind: str, order_no: str, asked: Asked
+) -> Answered | NotYet:
+    await _order_exists(console, order_no)
+    body = {"order_no": order_no, "technician_id": asked.actor, **asked.model_dump(exclude={"actor"})}
+    return await _put(console, response, station, kind, asked.actor, body)
+
+
+@router.post("/orders/{order_no}/accept", summary="Accept an order · 接单", responses=_ANSWERS)
+async def accept(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
+    """By a technician of the crew that it was assigned to."""
+    return await _step(console, response, "dispatch", "accept", order_no, asked)
+
+
+@router.post("/orders/{order_no}/on-site", summary="On site · 到场", responses=_ANSWERS)
+async def on_site(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
+    """The crew is at the door."""
+    return await _step(console, response, "dispatch", "on_site", order_no, asked)
+
+
+@router.post("/orders/{order_no}/no-access", summary="Nobody opens · 到访不遇", responses=_ANSWERS)
+async def no_access(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
+    """The valve stays closed, the order stays open, a revisit is due."""
+    return await _step(console, response, "dispatch", "no_access", order_no, asked)
+
+
+@router.post("/orders/{order_no}/made-safe", summary="Made safe · 已控制", responses=_ANSWERS)
+async def made_safe(console: Console, response: Response, order_no: OrderNo, asked: MadeSafe) -> Outcome:
+    """With a reading taken on site."""
+    return await _step(console, response, "dispatch", "made_safe", order_no, asked)
+
+
+@router.post("/orders/{order_no}/cause", summary="Record the cause · 查漏", responses=_ANSWERS)
+async def record_cause(console: Console, response: Response, order_no: OrderNo, asked: RecordCause) -> Outcome:
+    """Why gas leaked, or why none was found."""
+    return await _step(console, response, "dispatch", "record_cause", order_no, asked)
+
+
+@router.post("/orders/{order_no}/tightness-test", summary="Enter a tightness test · 严密性试验", responses=_ANSWERS)
+async def tightness_test(console: Console, response: Response, order_no: OrderNo, asked: TightnessTest) -> Outcome:
+    """Dispatch decides from the pressures whether it passed."""
+    return await _step(console, response, "dispatch", "tightness_test", order_no, asked)
+
+
+@router.post("/orders/{order_no}/open-valve", summary="Open the valve at the meter · 开阀", responses=_ANSWERS)
+async def open_valve(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
+    """Only for the technician on site after a passed test, confirmed by a person at the meter within 60 s. The line decides."""
+    return await _step(console, response, "line", "open_valve", order_no, asked)
+
+
+@router.post("/orders/{order_no}/restore", summary="Gas restored · 复气", responses=_ANSWERS)
+async def restore(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
+    """Burners lit and soap-tested."""
+    return await _step(console, response, "dispatch", "restore", order_no, asked)
+
+
+@router.post("/orders/{order_no}/archive", summary="Archive an order · 归档", responses=_ANSWERS)
+async def archive(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
+    """The end of an order; its incident is closed by the line."""
+    return await _step(console, response, "dispatch", "archive", order_no, asked)
+
+
+TASK_EXISTS = "SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s"
+CREW_EXISTS = "SELECT 1 AS one FROM crews WHERE crew_id = %(crew_id)s"
+
+
+@router.post("/tasks/{task_id}/done", summary="A task is done · 任务完成", responses=_ANSWERS)
+async def task_done(console: Console, response: Response, task_id: UUID, asked: Noted) -> Outcome:
+    """With a note of what was done."""
+    if await console.store.row(TASK_EXISTS, {"task_id": task_id}) is None:
+        raise not_found(f"没有任务 {task_id}", f"there is no task {task_id}")
+    return await _put(console, response, "dispatch", "task_done", asked.actor, {"task_id": str(task_id), "note": asked.note})
+
+
+@router.post("/crews/{crew_id}/position", summary="Where a crew is · 班组位置", responses=_ANSWERS)
+async def crew_position(
+    console: Console, response: Response, crew_id: Annotated[str, Path(max_length=64)], asked: CrewPosition
+) -> Outcome:
+    """Degrees of the datum that is named."""
+    if await console.store.row(CREW_EXISTS, {"crew_id": crew_id}) is None:
+        raise not_found(f"没有班组 {crew_id}", f"there is no crew {crew_id}")
+    body = {"crew_id": crew_id, **asked.model_dump(exclude={"actor"})}
+    return await _put(console, response, "dispatch", "crew_position", asked.actor, body)
+
+
+@router.get("/requests/{request_id}", summary="A request as it stands · 请求状态", responses=responses(404, 422))
+async def read_request(console: Console, request_id: UUID) -> RequestState:
+    """For those that were not answered at once."""
+    row = await console.answers.read(request_id)
+    if row is None:
+        raise not_found(f"没有请求 {request_id}", f"there is no request {request_id}")
+    return RequestState(**row)

@@ -1,0 +1,67 @@
+"""Work for a person at the desk. Read from ``tasks``; dispatch writes them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from console.api.needs import Database
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import responses
+from console.store import Store
+
+router = APIRouter(prefix="/api/v1", tags=["tasks"])
+
+_COLUMNS = "task_id, incident_id, home_id, kind, priority, simulated, detail, created_ms, done_ms, done_by, note"
+
+TASKS_BY_PRIORITY = f"""
+    SELECT {_COLUMNS} FROM tasks
+    WHERE (%(open)s::boolean IS NULL OR (done_ms IS NULL) = %(open)s)
+      AND (%(priority)s::int IS NULL OR (priority, created_ms, task_id) > (%(priority)s, %(at)s::bigint, %(id)s::uuid))
+    ORDER BY priority, created_ms, task_id LIMIT %(rows)s"""  # noqa: S608  constant columns
+TASKS_BY_ID = f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY(%(ids)s)"  # noqa: S608
+TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = %(id)s ORDER BY created_ms, task_id LIMIT 200"  # noqa: S608
+
+
+class Task(BaseModel):
+    """Something only a person can do."""
+
+    task_id: UUID
+    incident_id: UUID | None
+    home_id: str | None
+    kind: str
+    priority: int = Field(description="1 is worked first")
+    simulated: bool
+    detail: dict[str, Any]
+    created_ms: int = Field(description="Unix ms")
+    done_ms: int | None = Field(description="Unix ms; null while it is open")
+    done_by: str | None
+    note: str | None
+
+
+async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Task]:
+    """The tasks with these ids."""
+    return {row["task_id"]: Task(**row) for row in await store.rows(TASKS_BY_ID, {"ids": list(ids)})}
+
+
+async def of_incident(store: Store, incident_id: UUID) -> list[Task]:
+    """The tasks of an incident, oldest first, at most 200."""
+    return [Task(**row) for row in await store.rows(TASKS_OF_INCIDENT, {"id": incident_id})]
+
+
+@router.get("/tasks", summary="Tasks for people, first to be done first · 人工任务", responses=responses(422))
+async def list_tasks(
+    store: Database,
+    open: Annotated[bool | None, Query(description="true: still to do; false: done; absent: all")] = None,  # noqa: A002  the API's word
+    limit: Limit = 50,
+    after: After = None,
+) -> Page[Task]:
+    """Sorted by priority, then by age."""
+    priority, at, last = behind("tasks", after, int, int, UUID)
+    rows = await store.rows(TASKS_BY_PRIORITY, {"open": open, "priority": priority, "at": at, "id": last, "rows": limit + 1})
+    return Page(
+        items=[Task(**row) for row in rows[:limit]],
+        next=next_of("tasks", rows, limit, lambda row: (row["priority"], row["created_ms"], str(row["task_id"]))),
+    )

@@ -1,0 +1,124 @@
+"""Puts the console together: routes, errors, doorway, page. Knows no SQL."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from console import page, problems
+from console.api import calls, commands, crews, events, homes, incidents, orders, overview, requests, tasks, timeline
+from console.api.changed import ChangedThings
+from console.api.needs import Console
+from console.doorway import Doorway
+from console.health import Health
+from console.running import Running
+from console.settings import ConsoleSettings
+
+_TAGS = [
+    {"name": "incidents", "description": "Incidents, their clocks and their story · 事件、时钟与经过"},
+    {"name": "homes", "description": "Homes, devices, readings · 住户、设备、读数"},
+    {"name": "orders", "description": "Work orders and their steps · 抢修单"},
+    {"name": "calls", "description": "Telephone calls · 电话"},
+    {"name": "commands", "description": "Commands to devices · 下发指令"},
+    {"name": "crews", "description": "Crews · 班组"},
+    {"name": "tasks", "description": "Work for people · 人工任务"},
+    {"name": "requests", "description": "What people ask of the stations, which decide · 请求（由站点决定）"},
+    {"name": "events", "description": "Everything that changes, live · 实时事件流"},
+    {"name": "state", "description": "Health and metrics · 健康与指标"},
+]
+_DESCRIPTION = (
+    "Reads everything, decides nothing: requests are put before the line or dispatch, which answer or refuse. "
+    "Times are Unix ms (UTC), methane in %LEL, pressures in kPa. Errors are RFC 9457 problem details in both languages. "
+    "Loopback only; there are no users yet.\n\n"
+    "只读取、不决定：所有请求交由接警线或调度裁决。时间为 Unix 毫秒（UTC），甲烷为 %LEL，压力为 kPa。"
+    "错误按 RFC 9457 返回中英文说明。仅限本机访问，尚无用户权限。"
+)
+
+
+def create_app(settings: ConsoleSettings) -> FastAPI:
+    """The console as an ASGI application; its parts start and stop with it."""
+    running = Running(settings, ChangedThings().read)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await running.start()
+        yield
+        await running.stop()
+
+    app = FastAPI(
+        title="燃气哨兵 Gas Sentinel",
+        version="0.1.0",
+        summary="Console API · 控制台接口",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=life,
+        # Their pages load scripts from the internet.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.running = running
+    problems.install(app)
+    for noun in (incidents, timeline, homes, overview, orders, calls, commands, crews, tasks, requests, events):
+        app.include_router(noun.router)
+    _add_state(app)
+    app.include_router(page.routes())
+    app.add_middleware(Doorway, metrics=running.metrics)
+    _document(app)
+    return app
+
+
+def _add_state(app: FastAPI) -> None:
+    @app.get(
+        "/health",
+        tags=["state"],
+        summary="Could a leak be handled now? · 健康",
+        responses={503: {"model": Health, "description": "A leak could not be handled now / 现在无法完整处置泄漏"}},
+    )
+    async def health(console: Console, response: Response) -> Health:
+        """Asks the line, dispatch, the voice worker and the database."""
+        found = await console.doctor.ask(console.clock.now_ms())
+        console.metrics.healthy.set(int(found.ok))
+        response.status_code = 200 if found.ok else 503
+        response.headers["Cache-Control"] = "no-store"
+        return found
+
+    @app.get(
+        "/metrics",
+        tags=["state"],
+        summary="Prometheus metrics · 指标",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def metrics(console: Console) -> Response:
+        """Of the console itself; every station has its own."""
+        return Response(console.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _document(app: FastAPI) -> None:
+    """OpenAPI with problem details as the one shape of every error."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                license_info=app.license_info,
+            )
+            schemas = document["components"]["schemas"]
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            problem = problems.ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs", {}))
+            schemas["ProblemDetails"] = problem
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

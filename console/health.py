@@ -1,0 +1,100 @@
+"""Could a leak be handled from end to end now? Asks the stations and the database; red when any part cannot, or cannot be asked.
+
+Decides nothing for the stations: each one says itself whether it could do its work. Silence is unknown, and unknown is red.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+from pydantic import BaseModel, Field
+
+from console.briefly import Briefly
+from console.store import DatabaseAway, Store
+
+PROBE = "SELECT 1 AS one"
+_CACHED_SECONDS = 1.0
+_TIMEOUT_SECONDS = 1.0
+
+_PARTS = {
+    "line": ("接警与切断", "receiving leaks and closing valves"),
+    "dispatch": ("派单", "sending a crew"),
+    "voice": ("电话通知", "ringing the household"),
+    "database": ("数据库", "the database"),
+}
+
+
+class Part(BaseModel):
+    """One part of the platform."""
+
+    ok: bool
+    reasons: list[str] = Field(description="short codes; empty when ok", examples=[["broker_away"]])
+
+
+class Health(BaseModel):
+    """Whether a leak could be handled from end to end now."""
+
+    ok: bool
+    reasons: list[str] = Field(description="part:code for everything that is wrong", examples=[["voice:unreachable"]])
+    zh: str
+    en: str
+    parts: dict[str, Part] = Field(description="line, dispatch, voice, database")
+    checked_ms: int = Field(description="Unix ms")
+
+
+class Doctor:
+    """Asks all parts at once, at most once a second however many ask him."""
+
+    def __init__(self, store: Store, urls: Mapping[str, str]) -> None:
+        self._store = store
+        self._urls = urls
+        # Proxies of the environment lead away from loopback.
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._parts: Briefly[dict[str, Part]] = Briefly(_CACHED_SECONDS)
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def ask(self, now_ms: int) -> Health:
+        """The health at ``now_ms``, at most a second old."""
+        parts = await self._parts.get(self._ask_all)
+        reasons = [f"{name}:{reason}" for name, part in parts.items() if not part.ok for reason in part.reasons or ["red"]]
+        sick = [_PARTS[name] for name, part in parts.items() if not part.ok]
+        if not sick:
+            return Health(ok=True, reasons=[], zh="各环节正常", en="every part is ready", parts=parts, checked_ms=now_ms)
+        zh = "现在发生泄漏将无法完整处置：" + "、".join(words[0] for words in sick)
+        en = "a leak could not be handled completely now: " + ", ".join(words[1] for words in sick)
+        return Health(ok=False, reasons=reasons, zh=zh, en=en, parts=parts, checked_ms=now_ms)
+
+    async def _ask_all(self) -> dict[str, Part]:
+        names = ("line", "dispatch", "voice")
+        found = await asyncio.gather(*(self._station(name) for name in names), self._database())
+        return dict(zip((*names, "database"), found, strict=True))
+
+    async def _station(self, name: str) -> Part:
+        url = self._urls.get(name)
+        if not url:
+            return Part(ok=False, reasons=["not_configured"])
+        try:
+            # The client's timeout is per read: a station that drips must not hold the answer.
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                response = await self._client.get(url)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            return Part(ok=False, reasons=["unreachable"])
+        try:
+            body = response.json()
+            reasons = [str(reason)[:64] for reason in body.get("reasons", [])][:10]
+        except (ValueError, AttributeError, TypeError):
+            reasons = []
+        if response.status_code == httpx.codes.OK:
+            return Part(ok=True, reasons=[])
+        return Part(ok=False, reasons=reasons or [f"status_{response.status_code}"])
+
+    async def _database(self) -> Part:
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._store.row(PROBE)
+        except (DatabaseAway, TimeoutError):
+            return Part(ok=False, reasons=["away"])
+        return Part(ok=True, reasons=[])

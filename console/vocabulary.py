@@ -1,0 +1,120 @@
+"""The closed lists of the platform in words of both languages: what a stranger reads instead of a code.
+
+The Chinese words of the trade (切断, 抢修单, 派单, 接单, 到场, 已控制, 严密性试验, 复气, 归档) are used verbatim.
+A code that is not listed is shown as it is, so that a newer station never makes the page fail.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+
+class Words(BaseModel):
+    """One thing said in both languages."""
+
+    zh: str = Field(description="Chinese")
+    en: str = Field(description="English")
+
+
+def _table(**words: tuple[str, str]) -> Mapping[str, Words]:
+    return {code: Words(zh=zh, en=en) for code, (zh, en) in words.items()}
+
+
+INCIDENT_KINDS = _table(
+    leak=("燃气泄漏", "gas leak"),
+    hotline_report=("热线报漏", "hotline report"),
+    past_leak=("过往泄漏", "past leak"),
+    unknown_sender=("未知设备报警", "alarm from an unknown device"),
+    garbled_alarm=("报警内容无法读取", "unreadable alarm"),
+    canary=("自检演练", "self-check"),
+)
+VALVE_KNOWLEDGE = _table(
+    commanded=("切断指令已发出，等待表端回应", "close command sent, waiting for the meter"),
+    accepted=("表端已接受切断指令，阀门正在关闭", "the meter accepted the close, the valve is moving"),
+    reported_closed=("表端报告：已切断（尚未验证是否保持）", "the meter reports the valve closed (not yet proven to hold)"),
+    no_answer=("表端没有回应，正在重发切断指令", "no answer from the meter, the close is being sent again"),
+    refused=("表端拒绝切断", "the meter refused to close"),
+    travel_time_over=("关阀超时，阀门状态不明", "the valve took too long to close, its position is unknown"),
+    opened=("阀门已由现场人员打开", "the valve was opened by a person at the meter"),
+    no_meter=("该户没有可切断的燃气表", "this home has no meter that can be closed"),
+    none=("未发出切断指令", "no close was commanded"),
+)
+VALVE_CAUSES = _table(
+    command=("平台指令", "the platform's command"),
+    linkage=("报警器联动", "the detector in the home"),
+    arrears=("欠费", "no credit"),
+    excess_flow=("流量过大", "excess flow"),
+    long_use=("超时用气", "over-long use"),
+    low_pressure=("压力过低", "low pressure"),
+    tamper=("防拆", "tampering"),
+    low_battery=("电池电量低", "low battery"),
+    seismic=("震动", "seismic shock"),
+    manual=("人工", "by hand"),
+    unknown=("原因不明", "a cause not known"),
+)
+ORDER_KINDS = _table(
+    emergency=("抢修单", "emergency order"),
+    inspection=("检查单", "inspection order"),
+    triage=("核实单", "triage order"),
+    canary=("自检单", "self-check order"),
+)
+ORDER_STATES = _table(
+    created=("已建单", "created"),
+    waiting=("等待派单", "waiting for a crew"),
+    assigned=("已派单", "crew assigned"),
+    accepted=("已接单，前往现场", "accepted, on the way"),
+    on_site=("已到场", "on site"),
+    no_access=("到访不遇", "no access"),
+    made_safe=("已控制", "made safe"),
+    cause_recorded=("已查明原因", "cause recorded"),
+    tightness_passed=("严密性试验合格", "tightness test passed"),
+    restored=("已复气", "gas restored"),
+    archived=("已归档", "archived"),
+)
+CALL_OUTCOMES = _table(
+    under_way=("正在呼叫", "calling now"),
+    confirmed=("已按 1 确认：人员已撤离", "key 1 pressed: they are out"),
+    help_needed=("已按 2：需要帮助", "key 2 pressed: they need help"),
+    wrong_home=("已按 9：不是本户", "key 9 pressed: not their home"),
+    heard_unconfirmed=("已接听，未确认", "heard, not confirmed"),
+    not_reached=("接通但未按键，视为未通知到", "answered without a key: counted as not reached"),
+    busy=("占线", "busy"),
+    declined=("被挂断", "declined"),
+    no_answer=("无人接听", "no answer"),
+    failed=("呼叫失败", "the call failed"),
+    no_trunk=("没有可用的语音线路", "no telephone line is configured"),
+    worker_lost=("语音服务中断，将重新呼叫", "the voice service was lost, the call is made again"),
+)
+REPAIR_CAUSES = _table(
+    hose=("软管", "hose"),
+    cooker=("灶具无熄火保护", "cooker without flame-out cut-off"),
+    cooker_without_flame_out=("灶具无熄火保护", "cooker without flame-out cut-off"),
+    joint=("接头", "joint"),
+    hidden_pipe=("暗管", "hidden pipe"),
+    test_gas=("试验用气", "test gas"),
+    no_leak_found=("未发现泄漏", "no leak found"),
+)
+EVENTS = _table(
+    leak=("泄漏", "leak"),
+    leak_cleared=("泄漏解除", "leak cleared"),
+    fault=("故障", "fault"),
+    fault_cleared=("故障恢复", "fault cleared"),
+    end_of_life=("寿命到期", "end of life"),
+    power_lost=("掉电", "power lost"),
+    power_restored=("恢复供电", "power restored"),
+    tamper=("防拆报警", "tamper"),
+    valve_closed=("阀门已关", "valve closed"),
+)
+ACTORS = _table(
+    line=("接警线", "the line"),
+    dispatch=("调度", "dispatch"),
+    voice=("语音服务", "voice"),
+    platform=("平台", "the platform"),
+)
+
+
+def said(table: Mapping[str, Words], code: str | None) -> Words:
+    """The words of a code; a code that is not listed stands for itself, and None for "not known"."""
+    if code is None:
+        return Words(zh="不明", en="not known")
+    return table.get(code) or Words(zh=code, en=code.replace("_", " "))

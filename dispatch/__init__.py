@@ -1,0 +1,1 @@
+"""An alarm becomes a person on site and a phone that rings."""

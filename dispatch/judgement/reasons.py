@@ -1,0 +1,51 @@
+"""Why something was refused: a closed list of codes, each said in Chinese and in English."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason: its code and its wording in both languages."""
+
+    code: str
+    zh: str
+    en: str
+
+
+_WORDING: Final[dict[str, tuple[str, str]]] = {
+    "not_assigned": ("工单还没有派给抢修队", "the order has not been assigned to a crew yet"),
+    "already_assigned": ("工单已经派出", "the order is already assigned"),
+    "not_accepted": ("请先接单", "accept the order first"),
+    "already_accepted": ("工单已经接单", "the order is already accepted"),
+    "not_on_site": ("请先登记到场", "report on site first"),
+    "already_on_site": ("已经登记到场", "already reported on site"),
+    "not_made_safe": ("请先登记已控制", "report made safe first"),
+    "already_made_safe": ("已经登记已控制", "already reported made safe"),
+    "no_cause": ("请先登记泄漏原因", "record the cause first"),
+    "cause_known": ("原因已经登记", "the cause is already recorded"),
+    "no_passed_test": ("严密性试验还没有通过", "no tightness test has been passed yet"),
+    "already_restored": ("已经复气", "gas is already restored"),
+    "archived": ("工单已经归档", "the order is archived"),
+    "not_for_this_order": ("这类工单没有这一步", "orders of this kind have no such step"),
+    "made_safe_stays": ("现场已经控制，工单由原队完成", "the place was made safe: the crew on it finishes the order"),
+    "test_not_a_number": ("压力或时间不是有效数值", "a pressure or the duration is not a number"),
+    "test_too_short": ("稳压时间不足", "the test was too short"),
+    "test_pressure_too_low": ("起始压力不足", "the start pressure was too low"),
+    "test_pressure_fell": ("压降超过允许值", "the pressure fell by more than is allowed"),
+    "test_pressure_rose": ("压力上升：请检查上游阀门和压力表", "the pressure rose: check the upstream valve and the gauge"),
+    "valve_not_open": ("表阀还没有由现场人员打开", "the meter's valve has not been opened on site"),
+    "restore_first": ("阀门已经打开：请先登记复气再归档", "the valve is open: report gas restored before archiving"),
+    "reading_not_safe": ("浓度读数不在安全范围，不能登记已控制", "the reading is not safe: the place cannot be reported made safe"),
+    "reason_wanted": ("未发现泄漏时必须写明原因", "'no leak found' needs its reason in the note"),
+    "no_such_order": ("没有这张工单", "there is no such order"),
+    "no_such_task": ("没有这项任务，或已经完成", "there is no such task, or it is done already"),
+    "no_such_crew": ("没有这支抢修队", "there is no such crew"),
+    "not_your_order": ("您不在这张工单的抢修队里", "you are not a technician of the crew that has this order"),
+    "no_other_crew": ("没有其他可派的抢修队", "there is no other crew to send"),
+    "bad_request": ("请求内容不完整或不正确", "the request is incomplete or wrong"),
+    "failed_here": ("系统处理失败，请联系值班工程师", "this could not be carried out here: tell the engineer on duty"),
+    "unknown_kind": ("没有这种请求", "there is no such request"),
+}
+
+REASONS: Final[dict[str, Reason]] = {code: Reason(code, zh, en) for code, (zh, en) in _WORDING.items()}

@@ -1,0 +1,287 @@
+"""Requests of people: each is checked, carried out and answered in one transaction, so that an answer is never without its effect.
+
+Who may do what is decided here; whether it fits the order's state by ``judgement.order_table``; what was measured by its own rule. A
+refusal answers with a reason in both languages and changes nothing.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+import psycopg
+import structlog
+from psycopg.types.json import Jsonb
+from pydantic import ValidationError
+
+from core.clock import Clock
+from dispatch import metrics, orders, orders_sql, requests_sql
+from dispatch.database import Connection, DatabaseAway, Lane
+from dispatch.judgement import tightness
+from dispatch.judgement.order_table import OrderEvent, after
+from dispatch.judgement.reasons import REASONS, Reason
+from dispatch.request_bodies import (
+    BODIES,
+    AtOrder,
+    CauseFound,
+    CrewPosition,
+    MadeSafe,
+    Noted,
+    Reassign,
+    TaskDone,
+    TightnessTest,
+)
+from dispatch.settings import DispatchSettings
+
+Answer = dict[str, object]
+_EVENTS: Final[dict[str, OrderEvent]] = {
+    "accept": "accept",
+    "on_site": "arrive",
+    "no_access": "find_nobody",
+    "made_safe": "make_safe",
+    "record_cause": "record_cause",
+    "restore": "restore",
+    "archive": "archive",
+}
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """The request is answered with this reason."""
+
+    def __init__(self, reason: Reason, **more: object) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+        self.more = more
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: what, with which checked body, by whom."""
+
+    kind: str
+    body: Any
+    actor: str
+    now_ms: int
+
+
+class Requests:
+    """Answers the pending requests of this station."""
+
+    def __init__(self, settings: DispatchSettings, clock: Clock, lane: Lane, work_done: Callable[[UUID], None]) -> None:
+        """``work_done`` is told of every incident whose place was made safe or whose order was archived."""
+        self._settings = settings
+        self._clock = clock
+        self._lane = lane
+        self._work_done = work_done
+        self._log = structlog.get_logger()
+
+    async def answer_all(self) -> int:
+        """Answer what is pending, oldest first; returns how many. Raises DatabaseAway."""
+        count = 0
+        while await self._answer_next():
+            count += 1
+        return count
+
+    async def _answer_next(self) -> bool:
+        finished: list[UUID] = []
+        began = time.monotonic()
+
+        async def work(connection: Connection) -> tuple[str, str] | None:
+            finished.clear()
+            row = await (await connection.execute(requests_sql.NEXT)).fetchone()
+            if row is None:
+                return None
+            state, answer = await self._carry_out(connection, row, finished)
+            parameters = {"request_id": row["request_id"], "state": state, "answer": Jsonb(answer)}
+            await connection.execute(requests_sql.ANSWER, parameters)
+            return row["kind"], state
+
+        done = await self._lane.run(work)
+        if done is None:
+            return False
+        kind = done[0] if done[0] in BODIES else "unknown"
+        metrics.REQUESTS.labels(kind, done[1]).inc()
+        metrics.REQUEST_ANSWER.observe(time.monotonic() - began)
+        for incident_id in finished:
+            self._work_done(incident_id)
+        return True
+
+    async def _carry_out(self, connection: Connection, row: Mapping[str, Any], finished: list[UUID]) -> tuple[str, Answer]:
+        try:
+            async with connection.transaction():  # a savepoint: a refusal leaves nothing behind
+                model = BODIES.get(row["kind"])
+                if model is None:
+                    raise Refused(REASONS["unknown_kind"])
+                body = model.model_validate(row["body"])
+                asked = Asked(row["kind"], body, row["actor"], self._clock.now_ms())
+                return "done", await self._do(connection, asked, finished)
+        except Refused as refused:
+            reason, more = refused.reason, refused.more
+        except ValidationError as error:
+            found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False, include_input=False)]
+            reason, more = REASONS["bad_request"], {"detail": found[:10]}
+        except (DatabaseAway, psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception:  # noqa: BLE001 - one failure must not stop the others
+            # A request that breaks us must not stand in front of everybody else's for ever.
+            self._log.exception("a request failed", kind=row["kind"], request_id=str(row["request_id"]))
+            reason, more = REASONS["failed_here"], {}
+        return "refused", {"reason": reason.code, "zh": reason.zh, "en": reason.en, **more}
+
+    async def _do(self, connection: Connection, asked: Asked, finished: list[UUID]) -> Answer:
+        body = asked.body
+        if isinstance(body, TaskDone):
+            return await self._task_done(connection, asked, body)
+        if isinstance(body, CrewPosition):
+            return await self._position(connection, asked, body)
+        order = await (await connection.execute(orders_sql.ORDER_BY_NO, {"order_no": body.order_no})).fetchone()
+        if order is None:
+            raise Refused(REASONS["no_such_order"])
+        if isinstance(body, Reassign):
+            return await self._reassign(connection, asked, body, order)
+        technician = await self._technician(connection, asked, body, order)
+        if isinstance(body, TightnessTest):
+            return await self._test(connection, asked, body, order, technician)
+        event = _EVENTS[asked.kind]
+        changes, detail = await self._facts(connection, asked, body, order)
+        state = await orders.move(connection, order, event, technician, asked.now_ms, changes, detail)
+        if isinstance(state, Reason):
+            raise Refused(state)
+        if event in ("make_safe", "archive"):
+            finished.append(order["incident_id"])
+        if event == "archive":
+            await self._tell_line(connection, asked, order)
+            await orders.share_out(connection, asked.now_ms)
+        return {"order_no": order["order_no"], "state": state}
+
+    # -- orders --------------------------------------------------------------------------------------------------------
+
+    async def _technician(self, connection: Connection, asked: Asked, body: AtOrder, order: orders.Row) -> str:
+        """Who acts: a technician of the order's crew. Only a test's pressures may be entered by another on his behalf."""
+        technician = body.technician_id or asked.actor
+        on_behalf = isinstance(body, TightnessTest)
+        if technician != asked.actor and not on_behalf:
+            raise Refused(REASONS["not_your_order"])
+        if order["crew_id"] is None:
+            raise Refused(REASONS["archived" if order["state"] == "archived" else "not_assigned"])
+        found = await (
+            await connection.execute(orders_sql.IS_TECHNICIAN, {"technician_id": technician, "crew_id": order["crew_id"]})
+        ).fetchone()
+        if found is None or not found["found"]:
+            raise Refused(REASONS["not_your_order"])
+        return technician
+
+    async def _facts(
+        self, connection: Connection, asked: Asked, body: AtOrder, order: orders.Row
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """The columns that this step writes and what its record says; refuses what was measured or is missing."""
+        now = asked.now_ms
+        if isinstance(body, MadeSafe):
+            self._check_state_first(order, "make_safe")
+            if body.reading_lel >= self._settings.safe_reading_lel:
+                raise Refused(REASONS["reading_not_safe"], limit_lel=self._settings.safe_reading_lel)
+            return (
+                {"made_safe_ms": now, "safe_reading_lel": body.reading_lel},
+                {"reading_lel": body.reading_lel, "note": body.note},
+            )
+        if isinstance(body, CauseFound):
+            if body.cause == "no_leak_found" and not body.note:
+                raise Refused(REASONS["reason_wanted"])
+            return {"cause": body.cause, "cause_note": body.note, "cause_ms": now}, {"cause": body.cause, "note": body.note}
+        note: dict[str, object] = {"note": body.note} if isinstance(body, Noted) else {}
+        match asked.kind:
+            case "accept":
+                return {"accepted_ms": now}, note
+            case "on_site":
+                return {"on_site_ms": order["on_site_ms"] or now, "revisit_due_ms": None}, note
+            case "no_access":
+                due = now + round(self._settings.revisit_after_s * 1000)
+                return {"no_access_ms": now, "revisit_due_ms": due}, {**note, "revisit_due_ms": due}
+            case "restore":
+                await self._check_open(connection, order)
+                return {"restored_ms": now}, note
+            case _:
+                self._check_state_first(order, "archive")
+                if order["state"] == "tightness_passed" and order["valve"] == "opened":
+                    raise Refused(REASONS["restore_first"])
+                return {"archived_ms": now}, {**note, "outcome": _outcome(order)}
+
+    @staticmethod
+    def _check_state_first(order: orders.Row, event: OrderEvent) -> None:
+        """Where both the state and the measurement are wrong, the state is what to say."""
+        found = after(order["kind"], order["state"], event)
+        if isinstance(found, Reason):
+            raise Refused(found)
+
+    async def _check_open(self, connection: Connection, order: orders.Row) -> None:
+        self._check_state_first(order, "restore")
+        if not order["place"].get("has_meter") or order["valve"] == "no_meter":
+            return
+        row = {"order_id": order["order_id"], "after_ms": order["test_ms"] or 0}
+        found = await (await connection.execute(orders_sql.OPENED_AFTER, row)).fetchone()
+        if order["valve"] != "opened" or found is None or not found["found"]:
+            raise Refused(REASONS["valve_not_open"])
+
+    async def _test(self, connection: Connection, asked: Asked, body: TightnessTest, order: orders.Row, technician: str) -> Answer:
+        """A test is always recorded, passed or not. ``entered_by`` is whoever typed the pressures for the technician."""
+        entered_by = body.entered_by or (asked.actor if asked.actor != technician else None)
+        failures = tightness.failures(self._settings.tightness_rule(), body.start_kpa, body.end_kpa, body.minutes)
+        passed = not failures
+        measured = {"start_kpa": body.start_kpa, "end_kpa": body.end_kpa, "minutes": body.minutes}
+        changes = {
+            "test_start_kpa": body.start_kpa,
+            "test_end_kpa": body.end_kpa,
+            "test_minutes": body.minutes,
+            "test_passed": passed,
+            "test_ms": asked.now_ms,
+            "test_by": technician,
+        }
+        detail = {
+            **measured,
+            "passed": passed,
+            "reasons": [reason.code for reason in failures],
+            "test_by": technician,
+            "entered_by": entered_by,
+        }
+        event: OrderEvent = "pass_test" if passed else "fail_test"
+        state = await orders.move(connection, order, event, technician, asked.now_ms, changes, detail)
+        if isinstance(state, Reason):
+            raise Refused(state)
+        why = [{"reason": reason.code, "zh": reason.zh, "en": reason.en} for reason in failures]
+        return {"order_no": order["order_no"], "state": state, "passed": passed, "reasons": why}
+
+    async def _reassign(self, connection: Connection, asked: Asked, body: Reassign, order: orders.Row) -> Answer:
+        crew = order["crew_id"]
+        state = await orders.take_back(connection, order, asked.actor, asked.now_ms, body.note)
+        if isinstance(state, Reason):
+            raise Refused(state)
+        given = dict(await orders.share_out(connection, asked.now_ms, {str(order["order_id"]): crew}))
+        if order["order_no"] not in given:
+            raise Refused(REASONS["no_other_crew"])
+        return {"order_no": order["order_no"], "state": "assigned", "crew_id": given[order["order_no"]]}
+
+    async def _tell_line(self, connection: Connection, asked: Asked, order: orders.Row) -> None:
+        """The line closes the incident when its emergency order is archived."""
+        body = {"incident_id": str(order["incident_id"]), "order_no": order["order_no"], "outcome": _outcome(order)}
+        request_id = uuid5(order["order_id"], f"order_finished/{asked.now_ms}")
+        await connection.execute(orders_sql.FINISHED, {"request_id": request_id, "body": Jsonb(body)})
+
+    # -- the desk ------------------------------------------------------------------------------------------------------
+
+    async def _task_done(self, connection: Connection, asked: Asked, body: TaskDone) -> Answer:
+        row = {"task_id": body.task_id, "now_ms": asked.now_ms, "actor": asked.actor, "note": body.note}
+        if await (await connection.execute(requests_sql.TASK_DONE, row)).fetchone() is None:
+            raise Refused(REASONS["no_such_task"])
+        return {"task_id": str(body.task_id)}
+
+    async def _position(self, connection: Connection, asked: Asked, body: CrewPosition) -> Answer:
+        found = await (await connection.execute(requests_sql.CREW_EXISTS, {"crew_id": body.crew_id})).fetchone()
+        if found is None or not found["found"]:
+            raise Refused(REASONS["no_such_crew"])
+        await connection.execute(requests_sql.CREW_POSITION, {**body.model_dump(), "now_ms": asked.now_ms})
+        return {"crew_id": body.crew_id, "at_ms": asked.now_ms}
+
+
+def _outcome(order: orders.Row) -> str:
+    return "restored" if order["state"] == "restored" else "closed_without_gas"

@@ -1,0 +1,25 @@
+"""The statements of ``dispatch.requests``. Values are parameters."""
+
+from typing import Final
+
+NEXT: Final = """
+SELECT request_id, kind, body, actor, extract(epoch FROM made_at) AS made_s FROM requests
+WHERE station = 'dispatch' AND state = 'pending' ORDER BY made_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+
+ANSWER: Final = """
+UPDATE requests SET state = %(state)s, answer = %(answer)s, answered_at = clock_timestamp() WHERE request_id = %(request_id)s
+"""
+
+TASK_DONE: Final = """
+UPDATE tasks SET done_ms = %(now_ms)s, done_by = %(actor)s, note = %(note)s WHERE task_id = %(task_id)s AND done_ms IS NULL
+RETURNING task_id
+"""
+
+CREW_EXISTS: Final = "SELECT EXISTS (SELECT FROM crews WHERE crew_id = %(crew_id)s AND retired_at IS NULL) AS found"
+
+CREW_POSITION: Final = """
+INSERT INTO crew_positions (crew_id, lon, lat, coord_datum, at_ms) VALUES (%(crew_id)s, %(lon)s, %(lat)s, %(coord_datum)s, %(now_ms)s)
+ON CONFLICT (crew_id) DO UPDATE SET lon = excluded.lon, lat = excluded.lat, coord_datum = excluded.coord_datum, at_ms = excluded.at_ms
+WHERE crew_positions.at_ms <= excluded.at_ms
+"""

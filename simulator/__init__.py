@@ -1,0 +1,1 @@
+"""Everything outside the platform: a city of homes, its gas, meters, detectors, telephones and technicians."""

@@ -1,0 +1,1 @@
+"""The real places that the simulated city stands on; see PROVENANCE.md."""

@@ -1,0 +1,91 @@
+"""Dispatch on a real database and a real broker; only the voice worker behind its unix socket is played."""
+
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import topics
+from core.clock import ManualClock
+from core.mqtt.link import Link
+from deploy.embedded.testing import TestBroker
+from dispatch.settings import DispatchSettings
+from dispatch.station import Station
+from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, PlayedVoiceWorker, Records
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(MORNING_MS)
+
+
+@pytest.fixture
+def records(database: str) -> Records:
+    return Records(database)
+
+
+@pytest.fixture
+async def worker(clock: ManualClock) -> AsyncIterator[PlayedVoiceWorker]:
+    with tempfile.TemporaryDirectory() as folder:  # a unix socket's path must be short
+        played = PlayedVoiceWorker(Path(folder) / "voice.sock", clock)
+        await played.start()
+        yield played
+        await played.stop()
+
+
+@pytest.fixture
+async def line(broker: TestBroker) -> AsyncIterator[Line]:
+    said: Line
+    link = Link(
+        broker.host, broker.port, "line", "line", broker.accounts["line"],
+        on_message=lambda incoming: said.hear(incoming), subscriptions=[topics.TO_LINE], clean_start=True, session_expiry_s=0,
+    )  # fmt: skip
+    said = Line(link)
+    await link.start()
+    await link.wait_connected(PATIENCE_S)
+    yield said
+    await link.stop()
+
+
+Life = Callable[..., AbstractAsyncContextManager[Station]]
+
+
+@pytest.fixture
+async def life(database: str, broker: TestBroker, clock: ManualClock, worker: PlayedVoiceWorker) -> AsyncIterator[Life]:
+    """Makes one life of the dispatch process: ``async with life() as station``. The broker knows no earlier session of it."""
+    forget = Link(
+        broker.host, broker.port, "dispatch", "dispatch", broker.accounts["dispatch"],
+        on_message=lambda _: None, clean_start=True, session_expiry_s=0,
+    )  # fmt: skip
+    await forget.start()
+    await forget.wait_connected(PATIENCE_S)
+    await forget.stop()
+
+    @asynccontextmanager
+    async def living(**settings: Any) -> AsyncIterator[Station]:
+        told: dict[str, Any] = {
+            "mqtt_host": broker.host,
+            "mqtt_port": broker.port,
+            "mqtt_username": "dispatch",
+            "mqtt_password": broker.accounts["dispatch"],
+            "postgres_dsn": database,
+            "voice_socket": worker.path,
+            "poll_s": 0.1,
+        }
+        station = Station(DispatchSettings(**{**told, **settings}), clock)
+        await station.start()
+        try:
+            yield station
+        finally:
+            await station.stop()
+
+    yield living
+
+
+@pytest.fixture
+async def station(life: Life) -> AsyncIterator[Station]:
+    async with life() as living:
+        yield living

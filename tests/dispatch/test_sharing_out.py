@@ -1,0 +1,160 @@
+"""Who gets which crew, on a real database: nearest, waiting by priority, never two orders to one crew."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from core.clock import ManualClock
+from core.station import HomeFacts
+from dispatch import orders
+from dispatch.database import Connection, Lane
+from dispatch.settings import DispatchSettings
+from dispatch.station import Station
+from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, Records, home, order_message
+
+
+async def make(line: Line, records: Records, **changes: Any) -> str:
+    message = order_message(**{"call": False, **changes})
+    line.say(message)
+    await line.until_taken(message)
+    (row,) = await records.rows("SELECT order_no FROM work_orders WHERE incident_id = %s", message.incident_id)
+    return str(row["order_no"])
+
+
+async def crew_of(records: Records, order_no: str) -> str | None:
+    (row,) = await records.rows("SELECT crew_id FROM work_orders WHERE order_no = %s", order_no)
+    crew: str | None = row["crew_id"]
+    return crew
+
+
+def at(lon: float, **changes: Any) -> HomeFacts:
+    return home(lon=lon, **changes)
+
+
+async def test_the_nearest_free_crew_on_duty_of_the_same_world(station: Station, line: Line, records: Records) -> None:
+    await records.crew("far", 113.20)
+    await records.crew("real", 112.94, simulated=False)
+    await records.crew("asleep", 112.94, shift="22:00-06:00")
+    await records.crew("near", 112.96)
+    assert await crew_of(records, await make(line, records)) == "near"
+    assert await crew_of(records, await make(line, records)) == "far"  # the near one has its order
+    assert await crew_of(records, await make(line, records)) is None
+    assert await crew_of(records, await make(line, records, simulated=False)) == "real"
+
+
+async def test_waiting_orders_get_the_crew_by_priority_then_age(station: Station, line: Line, records: Records, clock: ManualClock) -> None:
+    visit = await make(line, records, order_kind="inspection", incident_kind="past_leak")
+    old = await make(line, records)
+    await clock.advance(10)
+    urgent = await make(line, records, home=at(112.94, flags=("infant",)))
+    assert [await crew_of(records, no) for no in (visit, old, urgent)] == [None, None, None]
+    await records.crew("C1")
+    for expected in (urgent, old, visit):
+        (row,) = await taken(records, station)
+        assert row["order_no"] == expected
+        await finish(records, expected, visit=expected == visit)
+
+
+async def taken(records: Records, station: Station) -> list[dict[str, Any]]:
+    await station.rounds.go_round()
+    return await records.rows("SELECT order_no FROM work_orders WHERE crew_id = 'C1' AND archived_ms IS NULL")
+
+
+async def finish(records: Records, order_no: str, *, visit: bool) -> None:
+    steps: list[tuple[str, dict[str, Any]]] = [("accept", {}), ("on_site", {})]
+    steps += [] if visit else [("made_safe", {"reading_lel": 0.0})]
+    for kind, body in [*steps, ("record_cause", {"cause": "hose"}), ("archive", {})]:
+        answer = await records.ask(kind, "C1-1", order_no=order_no, **body)
+        assert answer["asked"] == "done", answer
+
+
+async def test_a_crew_that_comes_free_gets_the_next_in_the_same_moment(station: Station, line: Line, records: Records) -> None:
+    await records.crew("C1")
+    first, second = await make(line, records), await make(line, records)
+    assert await crew_of(records, second) is None
+    await finish(records, first, visit=False)
+    assert await crew_of(records, second) == "C1"
+
+
+async def test_a_crew_that_comes_on_duty_gets_what_waits(station: Station, line: Line, records: Records, clock: ManualClock) -> None:
+    await records.crew("C1", shift="10:01-18:00")
+    waiting = await make(line, records)
+    await clock.advance(30)
+    assert await crew_of(records, waiting) is None
+    async with asyncio.timeout(PATIENCE_S):
+        while await crew_of(records, waiting) is None:
+            await clock.advance(5)  # a round under way reads the clock once and sleeps on it after
+    (row,) = await records.rows("SELECT assigned_ms FROM work_orders")
+    assert row["assigned_ms"] >= MORNING_MS + 60_000
+
+
+async def test_no_crew_is_sent_where_none_is_wanted(station: Station, line: Line, records: Records) -> None:
+    await records.crew("C1")
+    triage = await make(line, records, order_kind="triage", incident_kind="unknown_sender", home=None, send_crew=False, place="account:x")
+    await station.rounds.go_round()
+    (row,) = await records.rows("SELECT * FROM work_orders WHERE order_no = %s", triage)
+    assert (row["state"], row["crew_id"], row["place"]["place"]) == ("waiting", None, "account:x")
+    assert await crew_of(records, await make(line, records)) == "C1"
+
+
+async def test_an_order_that_nobody_accepts_becomes_a_task(station: Station, line: Line, records: Records, clock: ManualClock) -> None:
+    await records.crew("C1")
+    order_no = await make(line, records)
+    await clock.advance(59)
+    await station.rounds.go_round()
+    assert await records.rows("SELECT kind FROM tasks") == []
+    await clock.advance(2)
+    await station.rounds.go_round()
+    await station.rounds.go_round()
+    (task,) = await records.rows("SELECT * FROM tasks")
+    assert (task["kind"], task["detail"]["order_no"], task["simulated"]) == ("not_accepted", order_no, True)
+
+
+async def test_no_crew_gets_two_orders_however_many_hands_give_them_out(database: str, records: Records) -> None:
+    """Several processes at once: twelve leaks, seven crews, rounds in between."""
+    for number in range(7):
+        await records.crew(f"C{number}", 112.9 + number / 100)
+    lanes = [Lane(database, f"lane{number}") for number in range(6)]
+
+    async def work(lane: Lane, number: int) -> None:
+        for index in range(2):
+            message = order_message(call=False, incident_id=uuid4(), home=at(112.9 + number / 100 + index / 1000))
+
+            async def both(connection: Connection, message: Any = message) -> None:
+                await orders.make(connection, message, MORNING_MS + number)
+
+            await lane.run(both)
+            await lane.run(lambda connection: orders.share_out(connection, MORNING_MS + number))
+
+    await asyncio.gather(*(work(lane, number) for number, lane in enumerate(lanes)))
+    for lane in lanes:
+        await lane.close()
+    rows = await records.rows("SELECT order_no, crew_id, state FROM work_orders")
+    crews = [row["crew_id"] for row in rows if row["crew_id"] is not None]
+    assert len(rows) == 12
+    assert sorted(crews) == [f"C{number}" for number in range(7)]
+    assert {row["order_no"] for row in rows} == {f"QX-260402-{number:04}" for number in range(1, 13)}
+
+
+async def test_one_incident_from_many_hands_is_one_order(database: str, records: Records) -> None:
+    message = order_message()
+    lanes = [Lane(database, f"lane{number}") for number in range(5)]
+    made = await asyncio.gather(*(lane.run(lambda connection: orders.make(connection, message, MORNING_MS)) for lane in lanes))
+    for lane in lanes:
+        await lane.close()
+    assert sum(one is not None for one in made) == 1
+    assert len(await records.rows("SELECT 1 FROM work_orders")) == 1
+    assert await records.rows("SELECT last FROM order_numbers") == [{"last": 1}]
+
+
+def test_every_set_point_says_what_it_is_in_both_languages() -> None:
+    for name, field in DispatchSettings.model_fields.items():
+        assert field.description, name
+        assert " / " in field.description, name
+
+
+@pytest.mark.parametrize(("now_ms", "day"), [(1_775_059_199_999, "2026-04-01"), (1_775_059_200_000, "2026-04-02")])
+def test_the_day_of_an_order_number_is_the_day_in_shanghai(now_ms: int, day: str) -> None:
+    assert orders.local_day(now_ms).isoformat() == day

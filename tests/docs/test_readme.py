@@ -1,0 +1,47 @@
+"""README and its Chinese twin tell the same: as many headings in the same order of depth, the same commands, the same links."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import app
+from tests.docs.reading import ROOT, blocks, headings, links
+
+ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh.md").read_text(encoding="utf-8")
+
+COMMANDS = [tuple(found.split()) for found in re.findall(r"^\| `gas-sentinel ((?:[a-z]+ ?)+)", ENGLISH, flags=re.MULTILINE)]
+"""What stands in the table of commands, without arguments."""
+
+
+def test_both_have_the_same_headings() -> None:
+    assert [level for level, _ in headings(ENGLISH)] == [level for level, _ in headings(CHINESE)]
+
+
+def test_both_have_the_same_code_blocks() -> None:
+    english, chinese = ([(block.language, block.text) for block in blocks(text)] for text in (ENGLISH, CHINESE))
+    assert english == chinese
+
+
+def test_both_link_to_the_same_places() -> None:
+    other = {"README.md", "README.zh.md"}
+    assert set(links(ENGLISH)) - other == set(links(CHINESE)) - other
+
+
+def test_each_leads_to_the_other() -> None:
+    assert "README.zh.md" in links(ENGLISH)
+    assert "README.md" in links(CHINESE)
+
+
+def test_the_commands_of_the_readme_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    wanted = {line.split()[1] for block in blocks(ENGLISH) for line in block.text.splitlines() if line.startswith("make ")}
+    assert {"run", "test"} <= wanted
+    assert [target for target in wanted if f"\n{target}:" not in f"\n{makefile}"] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_commands_of_the_readme_are_there(command: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, [*command, "--help"])
+    assert said.exit_code == 0, said.output

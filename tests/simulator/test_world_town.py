@@ -1,0 +1,258 @@
+"""A town on a clock of its own: what its devices publish and how it obeys, without a broker."""
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core.clock import ManualClock
+from core.messages import Command, CommandName, DownAck
+from core.topics import down_ack, down_command
+from simulator.narration import StoryLine
+from simulator.world.home import DevicePlace, HomePlan, SimulatedHome, Traits
+from simulator.world.town import TICK_S, Town
+
+FAST = Traits(wake_s=4.5, telemetry_s=10.0)
+INCIDENT = UUID(int=77)
+
+
+def plan(number: int, account: str | None = None) -> HomePlan:
+    meter = DevicePlace(f"M{number}", account or f"M{number}")
+    detector = DevicePlace(f"D{number}", account or f"D{number}")
+    return HomePlan(f"H{number}", (detector,), meter, address_zh="甲", address_en="A")
+
+
+@dataclass
+class Air:
+    """What the broker would have got."""
+
+    sent: list[tuple[str, dict[str, Any], int, bool]] = field(default_factory=list)
+
+    def send(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        self.sent.append((topic, json.loads(payload), qos, retain))
+
+    def on(self, topic: str) -> list[dict[str, Any]]:
+        return [payload for name, payload, _, _ in self.sent if name == topic]
+
+
+@dataclass
+class Scene:
+    town: Town
+    clock: ManualClock
+    air: Air
+    story: list[StoryLine]
+
+    async def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds / TICK_S)):
+            await self.clock.advance(TICK_S)
+            self.town.tick()
+
+    async def until_alarm(self) -> None:
+        for _ in range(3_000):
+            await self.pass_time(TICK_S)
+            if self.town.record.leaks[-1].published_ms is not None:
+                return
+        raise AssertionError("the detector never alarmed")
+
+    def command(self, number: int, name: CommandName, order_no: int, account: str = "M1", device_id: str = "M1") -> None:
+        now = self.clock.now_ms()
+        command = Command(
+            device_id=device_id,
+            command_id=UUID(int=number),
+            order_no=order_no,
+            command=name,
+            incident_id=INCIDENT,
+            reason="leak",
+            issued_at=now,
+            expires_at=now + 60_000,
+        )
+        self.town.receive(down_command(account), command.model_dump_json().encode())
+
+    def promise(self, alarm: dict[str, Any], account: str = "D1") -> None:
+        ack = DownAck(device_id=account, ts=alarm["ts"], boot=alarm["boot"], seq=alarm["seq"])
+        self.town.receive(down_ack(account), ack.model_dump_json().encode())
+
+
+def scene(traits: Traits = FAST, homes: int = 2, account: str | None = None) -> Scene:
+    clock, air, story = ManualClock(), Air(), []  # type: ManualClock, Air, list[StoryLine]
+    built = [SimulatedHome(plan(number, account if number == 1 else None), traits, 7) for number in range(1, homes + 1)]
+    town = Town(built, seed=7, boot=3, clock=clock, send=air.send, narrate=story.append)
+    town.begin()
+    return Scene(town, clock, air, story)
+
+
+async def test_every_device_introduces_itself_and_reports_at_its_interval() -> None:
+    s = scene()
+    await s.pass_time(25)
+    status = [(topic, qos, retain) for topic, _, qos, retain in s.air.sent if topic.endswith("/status")]
+    assert sorted(status) == [(f"gas/v1/{d}/up/status", 1, True) for d in ("D1", "D2", "M1", "M2")]
+    assert all(retain is False for topic, _, _, retain in s.air.sent if not topic.endswith("/status"))
+    readings = s.air.on("gas/v1/D1/up/telemetry")
+    assert len(readings) == 3
+    assert {r["state"] for r in readings} == {"normal"}
+    assert [r["seq"] for r in readings] == sorted(r["seq"] for r in readings)
+    assert {r["boot"] for r in readings} == {3}
+    assert not s.air.on("gas/v1/D1/up/alarm")
+
+
+async def test_a_leak_is_published_and_repeated_with_the_same_stamps_until_it_is_acknowledged() -> None:
+    s = scene(replace(FAST, linkage=False))
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    started = s.clock.monotonic()
+    alarms: list[tuple[float, dict[str, Any]]] = []
+    for _ in range(1_700):
+        new = s.air.on("gas/v1/D1/up/alarm")[len(alarms) :]
+        alarms.extend((s.clock.monotonic() - started, alarm) for alarm in new)
+        await s.pass_time(TICK_S)
+    assert [round(at) for at, _ in alarms] == [0, 5, 15, 35, 75, 135]
+    assert len({json.dumps(alarm, sort_keys=True) for _, alarm in alarms}) == 1
+    assert alarms[0][1]["event"] == "leak"
+    assert alarms[0][1]["ch4_lel"] >= 10
+    s.promise(alarms[0][1])
+    before = len(s.air.on("gas/v1/D1/up/alarm"))
+    await s.pass_time(130)
+    assert len(s.air.on("gas/v1/D1/up/alarm")) == before
+    assert s.town.record.promised == 1
+
+
+async def test_another_alarms_acknowledgement_does_not_stop_the_repeats() -> None:
+    s = scene()
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    alarm = s.air.on("gas/v1/D1/up/alarm")[0]
+    s.promise({**alarm, "seq": alarm["seq"] + 1})
+    await s.pass_time(6)
+    assert len(s.air.on("gas/v1/D1/up/alarm")) == 2
+
+
+async def test_the_common_home_has_closed_its_valve_and_said_so_before_its_alarm_is_heard() -> None:
+    s = scene()
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    topics = [topic for topic, payload, _, _ in s.air.sent if topic.endswith("/alarm")]
+    assert topics == ["gas/v1/M1/up/alarm", "gas/v1/D1/up/alarm"]
+    closed, leak = s.air.on("gas/v1/M1/up/alarm")[0], s.air.on("gas/v1/D1/up/alarm")[0]
+    assert (closed["event"], closed["valve"], closed["cause"]) == ("valve_closed", "closed", "linkage")
+    assert leak["ts"] < closed["ts"]
+    assert s.town.record.moves_to("H1", "closed")[0].cause == "linkage"
+    s.command(1, "close_valve", 5)
+    ack = s.air.on("gas/v1/M1/up/ack")[-1]
+    assert (ack["result"], ack["valve"], ack["incident_id"]) == ("done", "closed", str(INCIDENT))
+
+
+async def test_without_linkage_gas_flows_until_the_command_and_the_travel_time_is_over() -> None:
+    s = scene(replace(FAST, linkage=False))
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    await s.pass_time(20)
+    home = s.town.households["H1"].home
+    assert home.valve == "open"
+    s.command(1, "close_valve", 5)
+    assert [a["result"] for a in s.air.on("gas/v1/M1/up/ack")] == ["accepted"]
+    await s.pass_time(3.5)
+    assert [a["result"] for a in s.air.on("gas/v1/M1/up/ack")] == ["accepted", "done"]
+    assert s.air.on("gas/v1/M1/up/alarm")[0]["cause"] == "command"
+    index = home.meter.index_m3 if home.meter else None
+    await s.pass_time(60)
+    assert (home.meter.index_m3 if home.meter else None) == index
+
+
+async def test_a_repeated_command_is_answered_again_and_recorded_as_such() -> None:
+    s = scene()
+    s.command(1, "close_valve", 5)
+    s.command(1, "close_valve", 5)
+    assert [a["result"] for a in s.air.on("gas/v1/M1/up/ack")] == ["accepted", "accepted"]
+    assert [h.repeated for h in s.town.record.closes_heard("H1")] == [False, True]
+    assert len(s.town.record.moves_to("H1", "closing")) == 1
+
+
+async def test_an_open_needs_the_key_within_a_minute() -> None:
+    s = scene()
+    s.command(1, "close_valve", 5)
+    await s.pass_time(4)
+    assert s.town.press_key("H1") is False
+    s.command(2, "open_valve", 6)
+    await s.pass_time(61)
+    assert s.town.press_key("H1") is False
+    assert s.air.on("gas/v1/M1/up/ack")[-1]["result"] == "expired"
+    assert s.town.record.moves_to("H1", "open") == []
+    s.command(3, "open_valve", 7)
+    await s.pass_time(10)
+    assert s.town.press_key("H1") is True
+    await s.pass_time(4)
+    ack = s.air.on("gas/v1/M1/up/ack")[-1]
+    assert (ack["result"], ack["valve"]) == ("done", "open")
+    assert [m.by_key for m in s.town.record.moves_to("H1", "open")] == [True]
+
+
+async def test_a_command_to_the_wrong_account_is_not_obeyed() -> None:
+    s = scene()
+    s.command(1, "close_valve", 5, account="M2", device_id="M1")
+    assert s.town.households["H1"].home.valve == "open"
+    assert len(s.town.record.misdelivered) == 1
+
+
+async def test_devices_behind_a_hub_name_themselves_and_are_reached_through_it() -> None:
+    s = scene(account="HUB-1")
+    await s.pass_time(11)
+    assert {r["device_id"] for r in s.air.on("gas/v1/HUB-1/up/telemetry")} == {"M1", "D1"}
+    s.command(1, "close_valve", 5, account="HUB-1")
+    assert s.air.on("gas/v1/HUB-1/up/ack")[0]["device_id"] == "M1"
+
+
+async def test_a_leak_in_telemetry_alone_never_uses_the_alarm_topic() -> None:
+    s = scene(replace(FAST, linkage=False, alarm_message=False))
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    assert s.air.on("gas/v1/D1/up/telemetry")[-1]["state"] == "alarm"
+    await s.pass_time(60)
+    assert s.air.on("gas/v1/D1/up/alarm") == []
+    assert s.air.on("gas/v1/D1/up/telemetry")[-1]["ch4_lel"] >= 10
+    assert s.town.record.leaks[0].lane == "telemetry"
+
+
+async def test_the_aired_and_mended_home_says_that_it_is_clear() -> None:
+    s = scene()
+    s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    assert s.town.air("H1", shown_s=6.0) > 60
+    await s.pass_time(12)
+    s.town.repair("H1")
+    assert s.town.reading_lel("H1") < 1.5
+    assert s.air.on("gas/v1/D1/up/alarm")[-1]["event"] == "leak_cleared"
+
+
+async def test_the_same_seed_is_the_same_town() -> None:
+    one, other, third = scene(), scene(), scene()
+    third.town.households["H1"].home.seed = 8
+    for s in (one, other, third):
+        s.town.start_leak("H1", 0.8, shown_s=5.0)
+        await s.until_alarm()
+    assert one.air.sent == other.air.sent
+    assert one.air.sent != third.air.sent
+
+
+async def test_gathering_is_compressed_and_said_so() -> None:
+    s = scene()
+    leak = s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    assert leak.alarmed_ms is not None
+    assert leak.alarmed_ms - leak.started_ms < 8_000
+    assert "shown in 5 s" in s.story[0]["en"]
+    assert "压缩为 5 秒" in s.story[0]["zh"]
+    ids = [line["incident_id"] for line in s.story]
+    s.command(1, "close_valve", 5)
+    assert ids == [None] * len(ids)
+    assert s.story[-1]["incident_id"] == str(INCIDENT)
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+async def test_a_noisy_detector_stays_below_its_set_point(noise: float) -> None:
+    s = scene(replace(FAST, noise_lel=noise, noise_limit_lel=7.0, telemetry_s=1.0))
+    await s.pass_time(300)
+    readings = [r["ch4_lel"] for r in s.air.on("gas/v1/D1/up/telemetry")]
+    assert max(readings) < 10
+    assert (max(readings) > 5) is (noise > 0)
