@@ -267,6 +267,7 @@ class Engine:
         if incident.valve_closed_locally_ms is not None:
             rows.events.append(event(incident_key, incident.received_ms, "closed_locally", cause="linkage", device_id=incident.meter_id))
         rows.incidents[incident_key] = incident.row()
+        incident.said_again = self.state.clock.monotonic()
         self.state.open_by_place[incident.place] = incident
         self.state.incidents[incident_key] = incident
         metrics.incidents.labels(incident.kind).inc()

@@ -174,7 +174,7 @@ class PahoPort:
         if self._subscriptions:
             client.subscribe(
                 [
-                    (s.topic, SubscribeOptions(qos=s.qos, retainAsPublished=True, retainHandling=int(s.retain_handling)))
+                    (s.topic, SubscribeOptions(qos=s.qos, retainAsPublished=s.keep_retain_flag, retainHandling=int(s.retain_handling)))
                     for s in self._subscriptions
                 ]
             )

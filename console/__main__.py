@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 
@@ -55,6 +56,10 @@ def serve(settings: ConsoleSettings) -> ConsoleServer:
     return ConsoleServer(config, app.state.running)
 
 
+def _stopped(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def main() -> int:
     """Exit status 0 when stopped, 2 on settings that cannot be used, 3 when the port is taken."""
     try:
@@ -67,11 +72,13 @@ def main() -> int:
     configure("console", settings.log_level)
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING)
     server = serve(settings)
+    # uvicorn raises the signal that stopped it once more when all is closed: being told to stop is no failure.
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         asyncio.run(server.serve())
-    except SystemExit:
-        # uvicorn's word for a port that it could not bind; it was logged.
-        return 3
+    except SystemExit as end:
+        # Any other status is uvicorn's word for a port that it could not bind; it was logged.
+        return 0 if end.code == 0 else 3
     except KeyboardInterrupt:
         return 0
     return 0

@@ -9,7 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from fastapi.sse import ServerSentEvent
+from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 from structlog import get_logger
 
@@ -31,21 +31,21 @@ class Watcher:
     """One client of the event stream."""
 
     def __init__(self, queue_max: int) -> None:
-        self._queue: asyncio.Queue[ServerSentEvent | None] = asyncio.Queue(queue_max + 2)
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(queue_max + 2)
         self._max = queue_max
         self.cut = False
 
-    def give(self, event: ServerSentEvent) -> bool:
-        """Queue an event; False when the client is too slow, or was."""
+    def give(self, frame: bytes) -> bool:
+        """Queue a frame; False when the client is too slow, or was."""
         if self.cut:
             return False
         if self._queue.qsize() >= self._max:
             self.cut = True
             return False
-        self._queue.put_nowait(event)
+        self._queue.put_nowait(frame)
         return True
 
-    def end(self, last: ServerSentEvent | None) -> None:
+    def end(self, last: bytes | None) -> None:
         """Drop what is queued, send ``last`` and close."""
         self.cut = True
         while not self._queue.empty():
@@ -54,8 +54,8 @@ class Watcher:
             self._queue.put_nowait(last)
         self._queue.put_nowait(None)
 
-    async def next(self) -> ServerSentEvent | None:
-        """The next event; None at the end."""
+    async def next(self) -> bytes | None:
+        """The next frame of the wire format; None at the end."""
         return await self._queue.get()
 
 
@@ -116,7 +116,7 @@ class Changes:
         if self._closing or len(self._watchers) >= self._clients_max:
             return None
         watcher = Watcher(self._queue_max)
-        watcher.give(self._clock_event(retry=1000))
+        watcher.give(self._clock_frame(retry=1000))
         self._watchers.add(watcher)
         self._metrics.stream_clients.set(len(self._watchers))
         return watcher
@@ -136,7 +136,7 @@ class Changes:
             self.lost_ms = None
         else:
             self.lost_ms = self._clock.now_ms()
-            self._give_all(self._clock_event())
+            self._give_all(self._clock_frame())
 
     def _heard(self, payload: str) -> None:
         try:
@@ -182,32 +182,32 @@ class Changes:
             wanted.setdefault(what, []).append(thing)
         for name, thing_read in await self._read(self._store, wanted):
             self._metrics.stream_events.labels(name).inc()
-            self._give_all(ServerSentEvent(event=name, id=self._next_id(), raw_data=thing_read.model_dump_json()))
+            self._give_all(format_sse_event(event=name, id=self._next_id(), data_str=thing_read.model_dump_json()))
 
     # --- what the watchers get --------------------------------------------------------------------------------------------------
 
     def _resync(self, reason: str) -> None:
         data = json.dumps({"reason": reason, "since_ms": self.lost_ms, "now_ms": self._clock.now_ms()})
-        self._give_all(ServerSentEvent(event="resync", id=self._next_id(), raw_data=data))
+        self._give_all(format_sse_event(event="resync", id=self._next_id(), data_str=data))
 
-    def _give_all(self, event: ServerSentEvent) -> None:
-        for watcher in [w for w in self._watchers if not w.give(event)]:
+    def _give_all(self, frame: bytes) -> None:
+        for watcher in [w for w in self._watchers if not w.give(frame)]:
             self._metrics.stream_cut_off.inc()
             data = json.dumps({"reason": "too_slow", "since_ms": None, "now_ms": self._clock.now_ms()})
-            watcher.end(ServerSentEvent(event="resync", raw_data=data, retry=1000))
+            watcher.end(format_sse_event(event="resync", data_str=data, retry=1000))
             self.leave(watcher)
 
     def _next_id(self) -> str:
         self._count += 1
         return f"{self._started_ms}-{self._count}"
 
-    def _clock_event(self, retry: int | None = None) -> ServerSentEvent:
+    def _clock_frame(self, retry: int | None = None) -> bytes:
         now = self._clock.now_ms()
         data = json.dumps({"now_ms": now, "rate": self._clock.rate, "live": self.listening, "since_ms": self.lost_ms})
         # A browser's EventSource hides comments, so the beat is both: a comment for people with curl, an event for pages.
-        return ServerSentEvent(comment=f"heartbeat {now}", event="clock", raw_data=data, retry=retry)
+        return format_sse_event(comment=f"heartbeat {now}", event="clock", data_str=data, retry=retry)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._heartbeat_s)
-            self._give_all(self._clock_event())
+            self._give_all(self._clock_frame())

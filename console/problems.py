@@ -103,8 +103,7 @@ def answer(problem: Problem) -> JSONResponse:
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entry of the problems that a route may answer with, besides 503."""
     return {
-        status: {"description": _TITLES[HTTPStatus(status)], "content": {MEDIA_TYPE: {"schema": _REFERENCE}}}
-        for status in (*statuses, 503)
+        status: {"description": _TITLES[HTTPStatus(status)], "content": {MEDIA_TYPE: {"schema": _REFERENCE}}} for status in (*statuses, 503)
     }
 
 
@@ -155,11 +154,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:
-        _log.error("fault", error=type(error).__name__)
+        _log.error("fault", exc_info=error)
         return answer(
-            Problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "控制台内部故障，已记入日志", "a fault of the console; it was logged"
-            )
+            Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "控制台内部故障，已记入日志", "a fault of the console; it was logged")
         )
 
 

@@ -174,9 +174,7 @@ INCIDENT_EVENTS: Mapping[str, Sentence] = {
     "close_accepted": _with_reason("燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
     "reported_closed": _reported_closed,
     "closed_locally": _closed_locally,
-    "no_answer": _with_reason(
-        "燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"
-    ),
+    "no_answer": _with_reason("燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"),
     "refused": _with_reason("燃气表拒绝切断", "The meter refused to close"),
     "travel_time_over": _with_reason("阀门未按时关闭，状态不明", "The valve did not close in its time; its position is unknown"),
     "open_requested": _by("{who} 请求在表前打开阀门", "{who} asks to open the valve at the meter"),
@@ -184,13 +182,9 @@ INCIDENT_EVENTS: Mapping[str, Sentence] = {
     "open_sent": _with_reason(
         "开阀指令已发出，须由现场人员在 60 秒内按键确认", "Open sent: a person at the meter has to confirm within 60 s"
     ),
-    "open_expired": _with_reason(
-        "60 秒内无人在表前确认，开阀指令作废", "Nobody confirmed at the meter within 60 s: the open is void"
-    ),
+    "open_expired": _with_reason("60 秒内无人在表前确认，开阀指令作废", "Nobody confirmed at the meter within 60 s: the open is void"),
     "device_added": _device_added,
-    "order_sent": _with_reason(
-        "已交给调度：建单、派单、电话通知同时开始", "Handed to dispatch: order, crew and call start together"
-    ),
+    "order_sent": _with_reason("已交给调度：建单、派单、电话通知同时开始", "Handed to dispatch: order, crew and call start together"),
     "closed": _with_reason("事件结束", "Incident closed"),
 }
 
@@ -270,9 +264,7 @@ ORDER_STEPS: Mapping[str, Sentence] = {
     "made_safe": _made_safe,
     "record_cause": _cause,
     "tightness_test": _tightness,
-    "leak_again": _with_reason(
-        "再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void"
-    ),
+    "leak_again": _with_reason("再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void"),
     "restore": _by("{who}：已复气", "{who}: gas restored"),
     "archive": _by("{who}：抢修单已归档", "{who}: order archived"),
 }

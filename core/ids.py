@@ -16,7 +16,7 @@ RESERVED_ACCOUNTS = frozenset({"line", "dispatch", "fleet", "canary"})
 
 def is_account(text: str) -> bool:
     """Whether ``text`` may be a device or hub id: 1-32 of letters, digits, ``_`` and ``-``."""
-    return _ACCOUNT.match(text) is not None
+    return _ACCOUNT.fullmatch(text) is not None
 
 
 def is_reserved(account: str) -> bool:

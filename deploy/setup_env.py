@@ -94,17 +94,17 @@ def run(command: "list[str]", what: "tuple[str, str]", heed: "object" = None) ->
     last = ""
     with open(LOG, "a", encoding="utf-8") as log:
         log.write("$ " + " ".join(command) + "\n")
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        for raw in process.stdout or ():
-            line = raw.decode("utf-8", "replace").rstrip()
-            log.write(line + "\n")
-            if callable(heed):
-                heed(line)
-            if line.startswith("ERROR") or not last.startswith("ERROR"):
-                last = line or last
-        status = process.wait()
+        ) as process:
+            for raw in process.stdout or ():
+                line = raw.decode("utf-8", "replace").rstrip()
+                log.write(line + "\n")
+                if callable(heed):
+                    heed(line)
+                if line.startswith("ERROR") or not last.startswith("ERROR"):
+                    last = line or last
+        status = process.returncode
     if status != 0:
         raise RefusalError(
             what[0] + "失败：" + last + "（全部输出见 " + LOG + "）", what[1] + " failed: " + last + " (all output is in " + LOG + ")"

@@ -84,6 +84,14 @@ class Lane:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LAST_PAUSE_S)
 
+    async def open(self) -> None:
+        """Connect ahead of the first work, so that an alarm does not wait for it. Returns once connected."""
+
+        async def look(connection: Connection) -> None:
+            await connection.execute("SELECT 1")
+
+        await self.until_done(look)
+
     async def close(self) -> None:
         """Close the connection, if there is one."""
         async with self._turn:

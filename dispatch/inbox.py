@@ -19,7 +19,8 @@ from core.station import LeakAgainMessage, OrderMessage, TaskMessage, ValveMessa
 from dispatch import call_records, metrics, orders, orders_sql, tasks
 from dispatch.database import Connection
 from dispatch.ledger import Ledger, TooEarly, Work
-from dispatch.switchboard import LiveLadder, Switchboard
+from dispatch.live_ladder import LiveLadder
+from dispatch.switchboard import Switchboard
 
 Message = OrderMessage | ValveMessage | LeakAgainMessage | TaskMessage
 Way = Literal["broker", "outbox"]

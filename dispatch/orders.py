@@ -66,10 +66,12 @@ async def make(connection: Connection, message: OrderMessage, now_ms: int) -> Ma
     """
     await connection.execute(orders_sql.LOCK_ASSIGNMENT)
     choice = None
-    others = await _anybody_waits(connection)
-    if message.send_crew and not others:
-        found = await (await connection.execute(orders_sql.CREWS)).fetchall()
-        choice = crews.nearest(_home_place(message), message.simulated, map(_crew, found), now_ms)
+    if message.send_crew:
+        free = await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()
+        choice = crews.nearest(_home_place(message), message.simulated, map(_crew, free), now_ms)
+    others = choice is not None and await _anybody_waits(connection)
+    if others:
+        choice = None
     event: OrderEvent = "assign" if choice else "wait"
     state = after(message.order_kind, "created", event)
     steps = (
@@ -110,7 +112,7 @@ async def make(connection: Connection, message: OrderMessage, now_ms: int) -> Ma
     if made is None:
         return None
     crew_id = choice.crew.crew_id if choice else None
-    if message.send_crew and others:
+    if others:
         crew_id = dict(await share_out(connection, now_ms)).get(made["order_no"])
     return Made(made["order_id"], made["order_no"], crew_id)
 
@@ -124,7 +126,9 @@ async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, st
     waiting = {str(row["order_id"]): row for row in await (await connection.execute(orders_sql.WAITING)).fetchall()}
     if not waiting:
         return []
-    free = [_crew(row) for row in await (await connection.execute(orders_sql.CREWS)).fetchall()]
+    free = [_crew(row) for row in await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()]
+    if not free:
+        return []
     orders = [_waiting(order, row) for order, row in waiting.items()]
     given = []
     for order, choice in crews.share_out(orders, free, now_ms, not_to or {}):
@@ -285,6 +289,6 @@ def _crew(row: Row) -> crews.Crew:
         shift_start=row["shift_start"],
         shift_end=row["shift_end"],
         simulated=row["simulated"],
-        free=row["free"],
+        free=True,
         technician_id=row["technician_id"],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from core.settings import ProcessSettings
-from dispatch.judgement.ladder import LadderPoints
+from dispatch.judgement.ladder_state import LadderPoints
 from dispatch.judgement.tightness import TightnessRule
 
 

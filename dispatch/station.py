@@ -25,11 +25,12 @@ from dispatch.database import Connection, Lane
 from dispatch.inbox import Inbox
 from dispatch.ledger import Ledger
 from dispatch.listen import listen, look_when_woken
+from dispatch.live_ladder import LiveLadder
 from dispatch.outbox import Outbox
 from dispatch.requests import Requests
 from dispatch.rounds import Rounds
 from dispatch.settings import DispatchSettings
-from dispatch.switchboard import LiveLadder, Switchboard
+from dispatch.switchboard import Switchboard
 from dispatch.tasks import Desk
 from dispatch.voice.client import VoiceClient
 
@@ -77,6 +78,8 @@ class Station:
         await asyncio.wait({remembered}, timeout=_START_S)
         self._run(self._hear(), "telephone")
         self._voice.start()
+        for lane in self._lanes.values():
+            self._run(lane.open(), f"lane {lane.name}")
         self._run(self._ledger.run(), "ledger")
         self._run(self._records.run(), "records")
         self._run(self.switchboard.keep_time(), "ladders")
@@ -102,6 +105,10 @@ class Station:
         await self._voice.close()
         for lane in self._lanes.values():
             await lane.close()
+
+    async def wait_connected(self, seconds: float) -> None:
+        """Return when the broker is there. Raises LinkError after ``seconds`` real seconds."""
+        await self._link.wait_connected(seconds)
 
     async def settled(self) -> None:
         """Return when nothing waits for the database."""

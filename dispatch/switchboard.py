@@ -12,18 +12,18 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict
 
 from core.clock import Clock
-from core.station import ContactFacts, OrderMessage, ValveKnowledge
-from dispatch import metrics, wording
+from core.station import OrderMessage, ValveKnowledge
+from dispatch import metrics
 from dispatch.call_records import CallRecord, CallRecords, LadderRow
-from dispatch.judgement import ladder
+from dispatch.judgement import ladder, ladder_state
 from dispatch.judgement.call_outcome import End
 from dispatch.judgement.contacts import calling_order, may_ring
 from dispatch.judgement.priority import FIRST
+from dispatch.live_ladder import LiveLadder, task_for_desk
 from dispatch.settings import DispatchSettings
-from dispatch.tasks import Desk, Task
+from dispatch.tasks import Desk
 from dispatch.voice.protocol import Answered, CallRequest, Ended, Key, Placed, Ringing, Spoken, VoiceEvent
 
 _KEPT_OVER: Final = 2_000
@@ -37,17 +37,6 @@ class Telephone(Protocol):
     async def place(self, call: CallRequest) -> None: ...
     async def reword(self, call_id: str, text: str) -> None: ...
     async def hangup(self, call_id: str) -> None: ...
-
-
-class LiveLadder(BaseModel):
-    """One incident's calling: the order message with home and people, what is known of the valve since when, and the ladder."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    facts: OrderMessage
-    valve: ValveKnowledge
-    valve_ms: int
-    ladder: ladder.LadderState
 
 
 class Switchboard:
@@ -79,7 +68,7 @@ class Switchboard:
         order = calling_order(home.contacts, home.flags, simulated=message.simulated, exclude=message.exclude_phone)
         for contact in order.refused:
             self._log.error("address of another world refused", incident=str(message.incident_id), simulated=message.simulated)
-            self._raise_task(message, ladder.RaiseTask("registry_error", contact.phone, contact))
+            self._desk.raise_task(task_for_desk(message, ladder_state.RaiseTask("registry_error", contact.phone, contact)))
         if not order.people and message.exclude_phone is not None:
             return False  # the one person whom we know is the one who reported it
         now_ms = self._clock.now_ms()
@@ -100,26 +89,26 @@ class Switchboard:
             return
         live.valve, live.valve_ms = valve, at_ms
         for call in live.ladder.calls:
-            self._ask(self._telephone.reword(str(call.call_id), self._words(live)))
+            self._ask(self._telephone.reword(str(call.call_id), live.words(self._settings.language)))
         self._save(live)
 
     def leak_again(self, incident_id: UUID) -> None:
         """Gas leaks anew: the ladder begins anew if it was over."""
-        self._event(incident_id, ladder.LeakAgain())
+        self._event(incident_id, ladder_state.LeakAgain())
 
     def work_done(self, incident_id: UUID) -> None:
         """The place is made safe: nobody is rung any more."""
-        self._event(incident_id, ladder.WorkDone())
+        self._event(incident_id, ladder_state.WorkDone())
 
     def line_back(self) -> None:
         """The telephone is there again."""
         for incident_id in [i for i, live in self._ladders.items() if not live.ladder.over]:
-            self._event(incident_id, ladder.LineBack())
+            self._event(incident_id, ladder_state.LineBack())
 
     def row(self, incident_id: UUID) -> LadderRow | None:
         """The ladder as it is to be kept."""
         live = self._ladders.get(incident_id)
-        return None if live is None else self._row(live)
+        return None if live is None else live.row(self._points)
 
     # -- after a restart -----------------------------------------------------------------------------------------------
 
@@ -136,12 +125,14 @@ class Switchboard:
                 continue
             self._ladders[live.facts.incident_id] = live
             for call in live.ladder.calls:
-                record = records.pop(call.call_id, None) or self._record(
-                    live, ladder.Ring(call.call_id, call.attempt, live.ladder.people[call.person].contact)
+                record = records.pop(call.call_id, None) or live.record(
+                    ladder_state.Ring(call.call_id, call.attempt, live.ladder.people[call.person].contact),
+                    self._settings.language,
+                    self._clock.now_ms(),
                 )
                 self._calls[call.call_id] = record
                 self._take_up(live, record)
-            self._event(live.facts.incident_id, ladder.TimePassed())
+            self._event(live.facts.incident_id, ladder_state.TimePassed())
         for record in records.values():
             if record.call_id not in self._calls:
                 self._close(record, "worker_lost")
@@ -150,7 +141,7 @@ class Switchboard:
         longest_ms = 1000 * (self._settings.ring_s + self._settings.call_max_s + 30)
         if self._clock.now_ms() - record.requested_ms > longest_ms:
             lost = End(answered=False, ended_by="never_connected", reason="worker_lost")
-            self._event(record.incident_id, ladder.CallEnded(record.call_id, lost))
+            self._event(record.incident_id, ladder_state.CallEnded(record.call_id, lost))
             return
         for event in self._strays.pop(record.call_id, []):
             self.heard(event)
@@ -166,27 +157,27 @@ class Switchboard:
         if record is None:
             self._keep_stray(which, event)
             return
-        told: ladder.LadderEvent | None = None
+        told: ladder_state.LadderEvent | None = None
         match event:
             case Placed():
                 record.placed_ms = event.at_ms
-                told = ladder.CallPlaced(which)
+                told = ladder_state.CallPlaced(which)
                 self._measure(record)
             case Ringing():
                 record.ringing_ms = event.at_ms
             case Answered():
                 record.answered_ms = event.at_ms
-                told = ladder.CallAnswered(which)
+                told = ladder_state.CallAnswered(which)
             case Spoken():
                 record.spoken(event.text)
             case Key():
                 record.key, record.key_ms = event.digit[:4], event.at_ms
-                told = ladder.KeyPressed(which, event.digit)
+                told = ladder_state.KeyPressed(which, event.digit)
             case Ended():
                 record.ended_ms, record.sip_code, record.q850_cause = event.at_ms, event.sip_code, event.q850_cause
                 record.cause_source, record.reason = event.cause_source, event.reason
                 end = End(event.answered, event.ended_by, event.reason, event.spoken_s)
-                told = ladder.CallEnded(which, end)
+                told = ladder_state.CallEnded(which, end)
         self._records.call(record)
         if told is not None:
             self._event(record.incident_id, told)
@@ -201,7 +192,7 @@ class Switchboard:
                 live = self._ladders.get(incident_id)
                 due = None if live is None else ladder.due_ms(live.ladder, self._points)
                 if due is not None and due <= now_ms:
-                    self._event(incident_id, ladder.TimePassed())
+                    self._event(incident_id, ladder_state.TimePassed())
             await self._until((self._due[0][0] - now_ms) / 1000 if self._due else None)
 
     async def _until(self, seconds: float | None) -> None:
@@ -216,26 +207,26 @@ class Switchboard:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _event(self, incident_id: UUID, event: ladder.LadderEvent) -> None:
+    def _event(self, incident_id: UUID, event: ladder_state.LadderEvent) -> None:
         live = self._ladders.get(incident_id)
         if live is None:
             return
         live.ladder, actions = ladder.on_event(live.ladder, event, self._points, self._clock.now_ms())
         self._carry_out(live, actions)
 
-    def _carry_out(self, live: LiveLadder, actions: list[ladder.LadderAction]) -> None:
+    def _carry_out(self, live: LiveLadder, actions: list[ladder_state.LadderAction]) -> None:
         for action in actions:
             match action:
-                case ladder.Ring():
+                case ladder_state.Ring():
                     self._ring(live, action)
-                case ladder.HangUp(call_id=which):
+                case ladder_state.HangUp(call_id=which):
                     self._ask(self._telephone.hangup(str(which)))
-                case ladder.Close(call_id=which, outcome=outcome):
+                case ladder_state.Close(call_id=which, outcome=outcome):
                     if which in self._calls:
                         self._close(self._calls[which], outcome)
-                case ladder.RaiseTask():
-                    self._raise_task(live.facts, action)
-                case ladder.NeedsHelp():
+                case ladder_state.RaiseTask():
+                    self._desk.raise_task(task_for_desk(live.facts, action))
+                case ladder_state.NeedsHelp():
                     self._desk.raise_priority(live.facts.incident_id, FIRST)
         self._remember(live)
         self._save(live)
@@ -244,13 +235,13 @@ class Switchboard:
             heapq.heappush(self._due, (due, live.facts.incident_id))
             self._moved.set()
 
-    def _ring(self, live: LiveLadder, ring: ladder.Ring) -> None:
+    def _ring(self, live: LiveLadder, ring: ladder_state.Ring) -> None:
         if not may_ring(ring.contact.phone, simulated=live.facts.simulated):
             # Unreachable by the calling order; kept as the last lock before the telephone.
             lost = End(answered=False, ended_by="never_connected", reason="simulated_mismatch")
-            self._event(live.facts.incident_id, ladder.CallEnded(ring.call_id, lost))
+            self._event(live.facts.incident_id, ladder_state.CallEnded(ring.call_id, lost))
             return
-        record = self._record(live, ring)
+        record = live.record(ring, self._settings.language, self._clock.now_ms())
         self._calls[ring.call_id] = record
         metrics.CALLS_UNDER_WAY.set(len(self._calls))
         self._records.call(record)
@@ -261,28 +252,12 @@ class Switchboard:
             call_id=str(record.call_id),
             address=record.address,
             simulated=live.facts.simulated,
-            language=self._language(live),
+            language=live.language(self._settings.language),
             ring_s=self._settings.ring_s,
             max_s=self._settings.call_max_s,
-            text=self._words(live),
+            text=live.words(self._settings.language),
         )
         self._ask(self._telephone.place(request))
-
-    def _record(self, live: LiveLadder, ring: ladder.Ring) -> CallRecord:
-        facts = live.facts
-        return CallRecord(
-            call_id=ring.call_id,
-            incident_id=facts.incident_id,
-            home_id=facts.home.home_id if facts.home else None,
-            attempt=ring.attempt,
-            position=ring.contact.position,
-            name=ring.contact.name,
-            role=ring.contact.role,
-            address=ring.contact.phone,
-            simulated=facts.simulated,
-            language=self._language(live),
-            requested_ms=self._clock.now_ms(),
-        )
 
     def _close(self, record: CallRecord, outcome: str) -> None:
         record.outcome = outcome
@@ -292,27 +267,6 @@ class Switchboard:
         self._records.call(record)
         metrics.CALLS.labels(outcome).inc()
         metrics.CALLS_UNDER_WAY.set(len(self._calls))
-
-    def _words(self, live: LiveLadder) -> str:
-        assert live.facts.home is not None  # begin() refuses a home that is not known
-        return wording.text(live.facts.home, live.valve, self._language(live))
-
-    def _language(self, live: LiveLadder) -> wording.Language:
-        assert live.facts.home is not None
-        return wording.call_language(live.facts.home, self._settings.language)
-
-    def _raise_task(self, facts: OrderMessage, task: ladder.RaiseTask) -> None:
-        detail: dict[str, object] = {} if task.contact is None else _contact(task.contact)
-        self._desk.raise_task(
-            Task(
-                incident_id=facts.incident_id,
-                home_id=facts.home.home_id if facts.home else None,
-                kind=task.kind,
-                simulated=facts.simulated,
-                subject=task.subject,
-                detail=detail,
-            )
-        )
 
     def _remember(self, live: LiveLadder) -> None:
         incident_id = live.facts.incident_id
@@ -325,15 +279,7 @@ class Switchboard:
         metrics.LADDERS.set(len(self._ladders) - len(self._over))
 
     def _save(self, live: LiveLadder) -> None:
-        self._records.ladder(self._row(live))
-
-    def _row(self, live: LiveLadder) -> LadderRow:
-        return LadderRow(
-            live.facts.incident_id,
-            live.model_dump_json(),
-            ladder.due_ms(live.ladder, self._points),
-            live.ladder.over and not live.ladder.calls,
-        )
+        self._records.ladder(live.row(self._points))
 
     def _measure(self, record: CallRecord) -> None:
         live = self._ladders.get(record.incident_id)
@@ -350,7 +296,3 @@ class Switchboard:
         task = asyncio.get_running_loop().create_task(asking)
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
-
-
-def _contact(contact: ContactFacts) -> dict[str, object]:
-    return {"position": contact.position, "name": contact.name, "role": contact.role, "phone": contact.phone}

@@ -54,9 +54,14 @@ class Line:
         self.requests = Requests(self.engine)
         self.readings = Readings(dsn, settings, clock, self.state.devices, self.quarantine)
         lane = Lane(self.engine, self.readings, self.quarantine, self.downlink.ack, clock)
-        self.alarm_link = self._link("line", lane, (topics.UP_ALARM, topics.UP_ACK, topics.TO_LINE))
+        # A RETAIN flag where none belongs is seen and counted; retained status comes once, not at every reconnect.
+        alarm, ack, telemetry = (
+            Subscription(topic, 1, RetainHandling.NEW, keep_retain_flag=True)
+            for topic in (topics.UP_ALARM, topics.UP_ACK, topics.UP_TELEMETRY)
+        )
         status = Subscription(topics.UP_STATUS, 1, RetainHandling.NEW)
-        self.telemetry_link = self._link("line-telemetry", lane, (topics.UP_TELEMETRY, status))
+        self.alarm_link = self._link("line", lane, (alarm, ack, topics.TO_LINE))
+        self.telemetry_link = self._link("line-telemetry", lane, (telemetry, status))
         self.downlink.attach(self.alarm_link)
         self._ready = False
 

@@ -70,9 +70,7 @@ async def list_commands(
 ) -> Page[Command]:
     """What devices were told, and how they answered."""
     at, last = behind("commands", after, int, UUID)
-    rows = await store.rows(
-        COMMANDS_NEWEST, {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1}
-    )
+    rows = await store.rows(COMMANDS_NEWEST, {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1})
     return Page(
         items=[Command(**row) for row in rows[:limit]],
         next=next_of("commands", rows, limit, lambda row: (row["issued_ms"], str(row["command_id"]))),

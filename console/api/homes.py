@@ -246,9 +246,7 @@ async def list_homes(
     pattern = None if q is None else "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = {"q": pattern, "exact": q, "simulated": simulated, "district_code": district_code, "last": last, "rows": limit + 1}
     rows = await store.rows(HOMES, values)
-    return Page(
-        items=[Home(**_home(row)) for row in rows[:limit]], next=next_of("homes", rows, limit, lambda row: (row["home_id"],))
-    )
+    return Page(items=[Home(**_home(row)) for row in rows[:limit]], next=next_of("homes", rows, limit, lambda row: (row["home_id"],)))
 
 
 @router.get("/homes/{home_id}", summary="One home with devices and contacts · 住户详情", responses=responses(404, 422))

@@ -121,9 +121,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 Outcome = Answered | NotYet
 
 
-async def _put(
-    console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]
-) -> Answered | NotYet:
+async def _put(console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]) -> Answered | NotYet:
     request_id, row = await console.answers.ask(station, kind, body, actor)
     if row is None:
         response.status_code = HTTPStatus.ACCEPTED
@@ -185,9 +183,7 @@ async def report(console: Console, response: Response, device_id: homes.DeviceId
     return await _put(console, response, "line", "report", asked.actor, {"device_id": device_id})
 
 
-async def _step(
-    console: Console, response: Response, station: Station, kind: str, order_no: str, asked: Asked
-) -> Answered | NotYet:
+async def _step(console: Console, response: Response, station: Station, kind: str, order_no: str, asked: Asked) -> Answered | NotYet:
     await _order_exists(console, order_no)
     body = {"order_no": order_no, "technician_id": asked.actor, **asked.model_dump(exclude={"actor"})}
     return await _put(console, response, station, kind, asked.actor, body)
@@ -260,9 +256,7 @@ async def task_done(console: Console, response: Response, task_id: UUID, asked: 
 
 
 @router.post("/crews/{crew_id}/position", summary="Where a crew is · 班组位置", responses=_ANSWERS)
-async def crew_position(
-    console: Console, response: Response, crew_id: Annotated[str, Path(max_length=64)], asked: CrewPosition
-) -> Outcome:
+async def crew_position(console: Console, response: Response, crew_id: Annotated[str, Path(max_length=64)], asked: CrewPosition) -> Outcome:
     """Degrees of the datum that is named."""
     if await console.store.row(CREW_EXISTS, {"crew_id": crew_id}) is None:
         raise not_found(f"没有班组 {crew_id}", f"there is no crew {crew_id}")

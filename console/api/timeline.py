@@ -86,9 +86,7 @@ def of_step(row: Row) -> Entry:
     if row["event"] in {"assign", "reassign"}:
         told.setdefault("crew_id", row["crew_id"])
     detail = {"order_no": row["order_no"], **row["detail"]}
-    return _entry(
-        f"step:{row['step_no']}", row["at_ms"], row["event"], row["actor"], detail, step_words(row["event"], row["actor"], told)
-    )
+    return _entry(f"step:{row['step_no']}", row["at_ms"], row["event"], row["actor"], detail, step_words(row["event"], row["actor"], told))
 
 
 def of_call(row: Row) -> list[Entry]:

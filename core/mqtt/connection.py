@@ -39,9 +39,7 @@ class Received:
 
     __slots__ = ("_connection", "_packet_id", "duplicate", "payload", "qos", "retain", "topic")
 
-    def __init__(
-        self, connection: "Connection", topic: str, payload: bytes, retain: bool, duplicate: bool, packet_id: int | None
-    ) -> None:
+    def __init__(self, connection: "Connection", topic: str, payload: bytes, retain: bool, duplicate: bool, packet_id: int | None) -> None:
         self.topic = topic
         self.payload = payload
         self.retain = retain

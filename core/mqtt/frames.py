@@ -74,9 +74,7 @@ def salvage(frame: bytes) -> SalvagedPublish | None:
         return None
     if start > len(frame) or packet_id == 0:
         return None
-    return SalvagedPublish(
-        topic.decode(errors="replace"), frame[start:], qos, bool(flags & 1), bool(flags & _DUPLICATE), packet_id
-    )
+    return SalvagedPublish(topic.decode(errors="replace"), frame[start:], qos, bool(flags & 1), bool(flags & _DUPLICATE), packet_id)
 
 
 def _after_varint(frame: bytes, at: int) -> int:

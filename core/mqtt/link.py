@@ -264,6 +264,10 @@ class Link:
             self._note(f"no answer within {_ATTEMPT_S:g} s")
         except OSError as error:
             self._note(str(error))
+        except Exception as error:
+            # Whatever it was: a link that gave up would leave every later leak unheard.
+            log.exception("mqtt_link_failed", client_id=self.client_id)
+            self._note(repr(error))
         else:
             if not self._stopping:
                 self._note(connection.reason or "lost")
@@ -330,12 +334,12 @@ class Link:
 
 
 def _filter(wanted: str | tuple[str, int] | Subscription) -> mqtt5.TopicFilter:
-    if isinstance(wanted, Subscription):
-        full = wanted
-    else:
-        full = Subscription(wanted) if isinstance(wanted, str) else Subscription(*wanted)
+    full = Subscription(wanted) if isinstance(wanted, str) else Subscription(*wanted)
     return mqtt5.TopicFilter(
-        full.topic, max_qos=mqtt5.QoS(full.qos), retain_handling=mqtt5.RetainHandling(int(full.retain_handling))
+        full.topic,
+        max_qos=mqtt5.QoS(full.qos),
+        retain_as_published=full.keep_retain_flag,
+        retain_handling=mqtt5.RetainHandling(int(full.retain_handling)),
     )
 
 

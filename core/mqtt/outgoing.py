@@ -32,6 +32,8 @@ class Outgoing:
     """The ledger of unconfirmed messages of one link. ``bound`` is the most that each of the two kinds may hold."""
 
     def __init__(self, bound: int) -> None:
+        if not 0 < bound < LAST_ID // 2:
+            raise ValueError("there are not enough packet ids for so many unconfirmed messages")
         self._bound = bound
         self._window = 0  # 0 = not connected: nothing may be written
         self._kept_for_urgent = 0

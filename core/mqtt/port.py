@@ -21,11 +21,16 @@ class RetainHandling(IntEnum):
 
 
 class Subscription(NamedTuple):
-    """One topic filter. ``qos`` is the most that we take, 0 or 1."""
+    """One topic filter. ``qos`` is the most that we take, 0 or 1.
+
+    ``keep_retain_flag`` shows the flag as the publisher set it. Without it, as in MQTT 3.1.1, ``retain`` marks what the broker had
+    stored from before we subscribed, and a live message of a device that sets RETAIN where it should not is live.
+    """
 
     topic: str
     qos: int = 1
     retain_handling: RetainHandling = RetainHandling.NEW
+    keep_retain_flag: bool = False
 
 
 class Will(NamedTuple):
@@ -71,7 +76,10 @@ class Incoming(Protocol):
         ...
 
     @property
-    def retain(self) -> bool: ...
+    def retain(self) -> bool:
+        """Stored by the broker from before we subscribed (see :class:`Subscription`)."""
+        ...
+
     @property
     def duplicate(self) -> bool:
         """The broker sent it before. False proves nothing."""
@@ -113,9 +121,7 @@ class MqttPort(Protocol):
     @overload
     def publish(self, topic: str, payload: bytes, *, qos: Literal[0] = 0, retain: bool = False, urgent: bool = False) -> None: ...
     @overload
-    def publish(
-        self, topic: str, payload: bytes, *, qos: Literal[1], retain: bool = False, urgent: bool = False
-    ) -> "asyncio.Future[None]":
+    def publish(self, topic: str, payload: bytes, *, qos: Literal[1], retain: bool = False, urgent: bool = False) -> "asyncio.Future[None]":
         """Write to the socket at once. QoS 0 gives None; QoS 1 a future that is done when the broker has it.
 
         ``urgent`` goes before everything that waits for the broker's receive window. Raises :class:`core.errors.LinkError` when

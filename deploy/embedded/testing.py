@@ -23,6 +23,7 @@ from deploy.migrate import migrate
 
 TEMPLATE = "gas_sentinel_template"
 _RELOAD_SECONDS = 10.0
+_TEMPORARY = "gas-sentinel-test-"
 
 
 @dataclass
@@ -48,7 +49,7 @@ class TestPostgres:
     def stop(self) -> None:
         """Stop the server and remove its data."""
         self.server.stop()
-        _remove(self._folder)
+        remove_folder(self._folder)
 
 
 def start_test_postgres(folder: Path) -> TestPostgres:
@@ -91,7 +92,7 @@ class TestBroker:
     def stop(self) -> None:
         """Stop the broker and remove its data."""
         self.server.stop()
-        _remove(self._folder)
+        remove_folder(self._folder)
 
 
 def start_test_broker(folder: Path) -> TestBroker:
@@ -113,12 +114,13 @@ def reachable_folder(folder: Path) -> Path:
     if account is None or can(account, "-x", folder):
         return folder
     # pytest's temporary folders are closed to everybody but root.
-    place = Path(tempfile.mkdtemp(prefix="gas-sentinel-test-"))
+    place = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
     place.chmod(0o755)
     return place
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, and the temporary one that :func:`reachable_folder` may have made around it."""
     shutil.rmtree(folder, ignore_errors=True)
-    if folder.parent.name.startswith("gas-sentinel-test-"):
+    if folder.parent.name.startswith(_TEMPORARY):
         folder.parent.rmdir()

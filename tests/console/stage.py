@@ -36,7 +36,7 @@ class Records:
         statement = psycopg.sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(psycopg.sql.Identifier(table), columns, marks)
         self.db.execute(statement, [Jsonb(value) if isinstance(value, dict) else value for value in values.values()])
 
-    def change(self, table: str, key: str, value: object, **values: Any) -> None:
+    def change(self, table: str, key: str, value: object, /, **values: Any) -> None:
         parts = [psycopg.sql.SQL("{} = %s").format(psycopg.sql.Identifier(name)) for name in values]
         statement = psycopg.sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(
             psycopg.sql.Identifier(table), psycopg.sql.SQL(", ").join(parts), psycopg.sql.Identifier(key)
@@ -103,9 +103,7 @@ class Records:
 
     def event(self, incident_id: UUID, kind: str, at_ms: int, actor: str = "line", **detail: Any) -> UUID:
         event_id = uuid4()
-        self.put(
-            "incident_events", event_id=event_id, incident_id=incident_id, at_ms=at_ms, kind=kind, actor=actor, detail=detail
-        )
+        self.put("incident_events", event_id=event_id, incident_id=incident_id, at_ms=at_ms, kind=kind, actor=actor, detail=detail)
         return event_id
 
     def order(self, incident_id: UUID, number: int = 1, *, at_ms: int = T0 + 60, **values: Any) -> UUID:

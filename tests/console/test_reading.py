@@ -49,11 +49,15 @@ def test_readings_of_a_period_come_oldest_first_and_say_when_cut(console: Served
     home = records.home(1)
     moment = datetime.fromtimestamp(T0 / 1000, UTC)
     records.db.execute("SELECT ensure_reading_days(%s, %s)", [moment.date(), moment.date()])
-    numbers = dict(records.db.execute("SELECT device_id, device_no FROM devices").fetchall())
+    numbers: dict[str, int] = dict(records.db.execute("SELECT device_id, device_no FROM devices").fetchall())
     for second in range(5):
         ts = datetime.fromtimestamp(T0 / 1000 + second, UTC)
-        records.put("detector_readings", device_no=numbers["D00001"], ts=ts, boot=1, seq=second, received_at=ts, ch4_lel=second, state="normal")
-        records.put("meter_readings", device_no=numbers["M00001"], ts=ts, boot=1, seq=second, received_at=ts, volume_m3=100 + second, valve="open")
+        records.put(
+            "detector_readings", device_no=numbers["D00001"], ts=ts, boot=1, seq=second, received_at=ts, ch4_lel=second, state="normal"
+        )
+        records.put(
+            "meter_readings", device_no=numbers["M00001"], ts=ts, boot=1, seq=second, received_at=ts, volume_m3=100 + second, valve="open"
+        )
     found = console.get(f"/api/v1/homes/{home}/readings", from_ms=T0 + 1000, to_ms=T0 + 4000)
     assert [reading["ts_ms"] for reading in found["detector"]] == [T0 + 1000, T0 + 2000, T0 + 3000]
     assert [reading["volume_m3"] for reading in found["meter"]] == [101, 102, 103]
@@ -93,10 +97,14 @@ def test_incidents_are_filtered_and_the_canary_stays_out_of_sight(console: Serve
 
 def test_an_incident_carries_its_clocks_and_everything_of_it(console: Served, records: Records) -> None:
     records.home(1)
-    incident = records.incident(1, valve="reported_closed", valve_cause="linkage", valve_closed_locally_ms=T0 - 20, reported_closed_ms=T0 + 900)
+    incident = records.incident(
+        1, valve="reported_closed", valve_cause="linkage", valve_closed_locally_ms=T0 - 20, reported_closed_ms=T0 + 900
+    )
     order = records.order(incident, state="on_site", crew_id="芙蓉-1", assigned_ms=T0 + 70, accepted_ms=T0 + 5000, on_site_ms=T0 + 9000)
     records.call(incident, placed_ms=T0 + 80, ringing_ms=T0 + 900, outcome="no_answer")
-    records.call(incident, attempt=2, at_ms=T0 + 3000, placed_ms=T0 + 3000, ringing_ms=T0 + 3500, key="1", key_ms=T0 + 8000, outcome="confirmed")
+    records.call(
+        incident, attempt=2, at_ms=T0 + 3000, placed_ms=T0 + 3000, ringing_ms=T0 + 3500, key="1", key_ms=T0 + 8000, outcome="confirmed"
+    )
     records.command(incident)
     records.task(incident)
     found = console.get(f"/api/v1/incidents/{incident}")

@@ -25,7 +25,8 @@ def station(dsn: str, name: str, state: str, answer: dict[str, Any]) -> Iterator
             db.execute(f"LISTEN requests_{name}".encode())
             ready.set()
             while not done.is_set():
-                for notice in db.notifies(timeout=0.1):
+                # Read whole: the connection cannot be used while its notices are being read.
+                for notice in list(db.notifies(timeout=0.05, stop_after=1)):
                     row = db.execute("SELECT kind, body, actor FROM requests WHERE request_id = %s", [notice.payload]).fetchone()
                     assert row is not None
                     asked.append({"kind": row[0], "body": row[1], "actor": row[2]})
@@ -34,7 +35,7 @@ def station(dsn: str, name: str, state: str, answer: dict[str, Any]) -> Iterator
                         [state, Jsonb(answer), notice.payload],
                     )
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     assert ready.wait(10)
     try:
@@ -51,7 +52,7 @@ def order_no(records: Records) -> str:
     return "QX-260402-0001"
 
 
-ORDER_STEPS = [
+ORDER_STEPS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("accept", {}, "accept", {}),
     ("on-site", {}, "on_site", {}),
     ("no-access", {"note": "无人应门"}, "no_access", {"note": "无人应门"}),
@@ -82,14 +83,15 @@ def test_the_steps_of_an_order_reach_dispatch(console: Served, database: str, or
 
 def test_what_concerns_meters_reaches_the_line(console: Served, database: str, order_no: str) -> None:
     with station(database, "line", "done", {}) as asked:
-        for path, body in [
+        wanted: list[tuple[str, dict[str, Any]]] = [
             ("incidents", {"home_id": "home-0001", "note": "闻到燃气味", "caller_phone": "+8613800000000"}),
             ("incidents", {"place": "五一大道 1 号", "close": False}),
             ("homes/home-0001/close-valve", {"reason": "away"}),
             ("devices/D00001/self-test", {}),
             ("devices/M00001/report", {}),
             (f"orders/{order_no}/open-valve", {}),
-        ]:
+        ]
+        for path, body in wanted:
             assert console.http.post(f"/api/v1/{path}", json={"actor": "desk-1", **body}).status_code == 200
     assert [(a["kind"], a["body"]) for a in asked] == [
         (

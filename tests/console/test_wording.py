@@ -10,13 +10,41 @@ from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, ORDER_STEPS, call_wor
 from core.messages import ValveCause
 from core.station import IncidentKind, ValveKnowledge
 
-LINE_KINDS = (
-    "opened leak_again close_sent close_resent close_accepted reported_closed closed_locally no_answer refused travel_time_over "
-    "open_requested open_refused open_sent opened open_expired device_added closed order_sent"
-).split()
-ORDER_EVENTS = (
-    "created assign wait reassign accept on_site no_access made_safe record_cause tightness_test leak_again restore archive"
-).split()
+LINE_KINDS = [
+    "opened",
+    "leak_again",
+    "close_sent",
+    "close_resent",
+    "close_accepted",
+    "reported_closed",
+    "closed_locally",
+    "no_answer",
+    "refused",
+    "travel_time_over",
+    "open_requested",
+    "open_refused",
+    "open_sent",
+    "opened",
+    "open_expired",
+    "device_added",
+    "closed",
+    "order_sent",
+]
+ORDER_EVENTS = [
+    "created",
+    "assign",
+    "wait",
+    "reassign",
+    "accept",
+    "on_site",
+    "no_access",
+    "made_safe",
+    "record_cause",
+    "tightness_test",
+    "leak_again",
+    "restore",
+    "archive",
+]
 FULL = {
     "ch4_lel": 23.0, "alarm_lel": 10.0, "event": "leak", "lane": "alarm", "cause": "linkage", "attempt": 2, "sends": 3, "reason": "busy",
     "device_id": "D1", "kind": "leak", "order_no": "QX-260402-0001", "crew_id": "芙蓉-1", "distance_m": 1830, "reading_lel": 0.4,
@@ -81,7 +109,8 @@ def test_closed_lists_are_complete() -> None:
         ("opened", {"lane": "alarm", "event": "leak", "ch4_lel": None}, "平台收到泄漏报警", "Leak alarm received"),
         (
             "opened", {"lane": "telemetry", "ch4_lel": 12.34, "alarm_lel": 10},
-            "平台在定时上报数据中发现泄漏：甲烷 12.3 %LEL（设定 10）", "Leak found in routine telemetry: methane at 12.3 %LEL (set-point 10)",
+            "平台在定时上报数据中发现泄漏：甲烷 12.3 %LEL（设定 10）",
+            "Leak found in routine telemetry: methane at 12.3 %LEL (set-point 10)",
         ),
         (
             "opened", {"order_no": 1775120400123, "attempt": 1},
@@ -89,9 +118,11 @@ def test_closed_lists_are_complete() -> None:
         ),
         (
             "closed_locally", {"cause": "linkage"},
-            "报警器已就地联动切断阀门，不等平台指令", "The detector in the home has already closed the valve, waiting for nobody",
+            "报警器已就地联动切断阀门，不等平台指令",
+            "The detector in the home has already closed the valve, waiting for nobody",
         ),
-        ("closed_locally", {"cause": "seismic"}, "燃气表报告：阀门已切断（震动）", "The meter says that its valve is closed (seismic shock)"),
+        ("closed_locally", {"cause": "seismic"}, "燃气表报告：阀门已切断（震动）",
+         "The meter says that its valve is closed (seismic shock)"),
         ("close_sent", {"attempt": 2}, "第 2 次切断指令已发往燃气表", "Close command sent to the meter (attempt 2)"),
     ],
 )  # fmt: skip

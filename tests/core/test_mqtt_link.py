@@ -24,6 +24,7 @@ class Peer:
         self.heard: list[mqtt5.Packet] = []
         self.connections = 0
         self.connack = ACCEPTED
+        self.answers_pings = True
         self.with_connack = b""
         self.grants = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]
         self._writer: asyncio.StreamWriter | None = None
@@ -59,6 +60,8 @@ class Peer:
                         writer.write(self.connack.write() + self.with_connack)
                     elif isinstance(packet, mqtt5.DisconnectPacket):
                         return
+                    elif isinstance(packet, mqtt5.PingReqPacket) and self.answers_pings:
+                        writer.write(mqtt5.PingRespPacket().write())
                     elif isinstance(packet, mqtt5.SubscribePacket):
                         writer.write(mqtt5.SubAckPacket(packet.packet_id, self.grants).write())
         except (ConnectionError, asyncio.CancelledError):
@@ -215,6 +218,18 @@ async def test_a_refused_subscription_is_no_connection_but_the_link_lives_on() -
         peer.say(publish(b"of the old subscription", 1))
         await until(lambda: got)
         assert peer.connections == 1
+
+
+async def test_a_peer_that_answers_pings_is_kept_and_one_that_does_not_is_left() -> None:
+    peer = Peer()
+    async with scene(peer, keep_alive_s=1) as (link, _):
+        await link.wait_connected(PATIENCE_S)
+        await until(lambda: sum(isinstance(p, mqtt5.PingReqPacket) for p in peer.heard) >= 3)
+        assert (link.connected, peer.connections) == (True, 1)
+        peer.answers_pings = False
+        await until(lambda: not link.connected)
+        assert str(link.last_error).startswith("no answer from the broker")
+        await until(lambda: peer.connections == 2)
 
 
 async def test_the_reason_of_a_dismissal_is_kept_and_two_of_one_name_do_not_storm_the_broker() -> None:

@@ -110,6 +110,12 @@ def test_packet_ids_go_round_and_spare_those_in_use() -> None:
     assert [outgoing.next_id() for _ in range(65_534)][-1] == 1
 
 
+@pytest.mark.parametrize("bound", [0, 40_000])
+def test_a_bound_that_the_packet_ids_do_not_carry_is_refused(bound: int) -> None:
+    with pytest.raises(ValueError, match="packet ids"):
+        Outgoing(bound)
+
+
 def test_giving_up_names_everything_that_is_left() -> None:
     outgoing = Outgoing(BOUND)
     outgoing.connected(2, session_present=True)

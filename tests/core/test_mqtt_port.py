@@ -85,6 +85,7 @@ async def test_held_acks_come_back_with_dup_exactly_the_unacknowledged(stage: St
     assert {m.payload: m.duplicate for m in stage.got if m.payload} == {b"%d" % n: True for n in (1, 2, 4, 5, 6, 8, 9)}
     for message in before:  # of the connection that was lost: nobody may hear of these
         message.ack()
+    assert link.counts.acks_of_lost_connections == 7
     for message in stage.got[:2]:
         message.ack()
     again = [m.payload for m in stage.got[2:] if m.payload]
@@ -189,6 +190,18 @@ async def test_retained_status_comes_once_a_session_and_does_not_flood_a_reconne
     await until(lambda: stage.got)
     assert [(m.payload, m.retain) for m in stage.got] == [(b"online", True)]
     await asyncio.to_thread(device.publish, status, b"", retain=True)
+
+
+@on_stage
+async def test_a_live_message_with_a_wrong_retain_flag_is_live_unless_the_flag_is_asked_for(stage: Stage) -> None:
+    other = f"gas/v1/{stage.name}/up/telemetry"
+    await stage.link(subscriptions=[stage.topic, Subscription(other, keep_retain_flag=True)])
+    device = await stage.device()
+    for topic in (stage.topic, other):
+        await asyncio.to_thread(device.publish, topic, b"live", retain=True)
+        await asyncio.to_thread(device.publish, topic, b"", retain=True)
+    await until(lambda: len(stage.got) == 4)
+    assert [(m.topic == other, m.payload, m.retain) for m in stage.got if m.payload] == [(False, b"live", False), (True, b"live", True)]
 
 
 @on_stage

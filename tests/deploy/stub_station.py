@@ -15,7 +15,7 @@ class Health(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  named so by the library
         """A look at its health is not news."""
 
 

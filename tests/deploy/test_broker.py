@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import paho.mqtt.client as paho
 import psycopg
@@ -22,12 +23,22 @@ WAIT = 10.0
 class Client:
     """A paho client that is connected, and hears what its subscriptions bring."""
 
-    def __init__(self, port: int, account: str, password: str, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311) -> None:
+    def __init__(
+        self,
+        port: int,
+        account: str,
+        password: str,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+        *,
+        session: str = "",
+    ) -> None:
+        """``session`` names a session that the broker keeps; without one it is a passing visitor."""
         self.heard: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
         self._granted: SimpleQueue[int] = SimpleQueue()
-        self._paho = paho.Client(CallbackAPIVersion.VERSION2, protocol=version)
+        kept: dict[str, Any] = {"client_id": session, "clean_session": False} if session else {}
+        self._paho = paho.Client(CallbackAPIVersion.VERSION2, protocol=version, **kept)
         self._paho.username_pw_set(account, password)
-        self._paho.on_message = lambda client, data, message: self.heard.put((message.topic, message.payload))
+        self._paho.on_message = lambda client, data, message: self.heard.put((message.topic, bytes(message.payload)))
         self._paho.on_subscribe = lambda client, data, mid, codes, properties: self._granted.put(mid)
         self._paho.connect(LOOPBACK, port)
         self._paho.loop_start()
@@ -171,27 +182,16 @@ def test_rumqttd_carries_messages_and_refuses_strangers(tmp_path: Path) -> None:
 def test_sessions_survive_a_restart_of_the_broker(broker: TestBroker) -> None:
     # On the run's own broker: it comes back on its port, with what was waiting.
     password = broker.account("ACL-9")
-    sleeper = paho.Client(CallbackAPIVersion.VERSION2, client_id="ACL-9", clean_session=False, protocol=MQTTProtocolVersion.MQTTv311)
-    sleeper.username_pw_set("ACL-9", password)
-    granted: SimpleQueue[int] = SimpleQueue()
-    heard: SimpleQueue[bytes] = SimpleQueue()
-    sleeper.on_subscribe = lambda client, data, mid, codes, properties: granted.put(mid)
-    sleeper.on_message = lambda client, data, message: heard.put(message.payload)
-    sleeper.connect(broker.host, broker.port)
-    sleeper.loop_start()
-    sleeper.subscribe("gas/v1/ACL-9/down/#", qos=1)
-    granted.get(timeout=WAIT)
-    sleeper.disconnect()
-    sleeper.loop_stop()
-
+    first = Client(broker.port, "ACL-9", password, session="ACL-9")
+    first.subscribe("gas/v1/ACL-9/down/#")
+    first.close()
     line = Client(broker.port, "line", broker.accounts["line"])
     line.publish("gas/v1/ACL-9/down/command", b"close")
     line.close()
+
     broker.server.stop()
     broker.server.start(broker.port)
 
-    sleeper.connect(broker.host, broker.port)
-    sleeper.loop_start()
-    assert heard.get(timeout=WAIT) == b"close"
-    sleeper.disconnect()
-    sleeper.loop_stop()
+    again = Client(broker.port, "ACL-9", password, session="ACL-9")
+    assert again.heard.get(timeout=WAIT) == ("gas/v1/ACL-9/down/command", b"close")
+    again.close()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from deploy.embedded.postgres import PostgresServer, masked
-from deploy.embedded.testing import TestPostgres, reachable_folder
+from deploy.embedded.testing import TestPostgres, reachable_folder, remove_folder
 
 
 @pytest.fixture
@@ -17,6 +17,7 @@ def server(tmp_path: Path) -> Iterator[PostgresServer]:
     server = PostgresServer(reachable_folder(tmp_path) / "postgres")
     yield server
     server.stop()
+    remove_folder(server.folder)
 
 
 def _count(dsn: str) -> int:

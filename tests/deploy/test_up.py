@@ -16,7 +16,7 @@ import pytest
 
 from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.processes import alive
-from deploy.embedded.testing import reachable_folder
+from deploy.embedded.testing import reachable_folder, remove_folder
 from deploy.station import ask_health
 
 PATIENCE = 60.0
@@ -55,8 +55,10 @@ class Up:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return reachable_folder(tmp_path) / "data"
+def data(tmp_path: Path) -> Iterator[Path]:
+    folder = reachable_folder(tmp_path) / "data"
+    yield folder
+    remove_folder(folder)
 
 
 @pytest.fixture

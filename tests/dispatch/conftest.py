@@ -54,7 +54,7 @@ Life = Callable[..., AbstractAsyncContextManager[Station]]
 
 
 @pytest.fixture
-async def life(database: str, broker: TestBroker, clock: ManualClock, worker: PlayedVoiceWorker) -> AsyncIterator[Life]:
+async def life(database: str, broker: TestBroker, clock: ManualClock, worker: PlayedVoiceWorker) -> Life:
     """Makes one life of the dispatch process: ``async with life() as station``. The broker knows no earlier session of it."""
     forget = Link(
         broker.host, broker.port, "dispatch", "dispatch", broker.accounts["dispatch"],
@@ -78,11 +78,13 @@ async def life(database: str, broker: TestBroker, clock: ManualClock, worker: Pl
         station = Station(DispatchSettings(**{**told, **settings}), clock)
         await station.start()
         try:
+            if "mqtt_port" not in settings:
+                await station.wait_connected(PATIENCE_S)
             yield station
         finally:
             await station.stop()
 
-    yield living
+    return living
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ class Records:
 
     async def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         async with await psycopg.AsyncConnection.connect(self.dsn, row_factory=dict_row, autocommit=True) as connection:
-            cursor = await connection.execute(statement, parameters)  # type: ignore[arg-type]
+            cursor = await connection.execute(statement, parameters)
             return await cursor.fetchall() if cursor.description else []
 
     async def until(
@@ -193,7 +193,7 @@ class Records:
     ) -> list[dict[str, Any]]:
         """Read again until the rows are as expected. The wait is for other tasks of this process, its end a failure."""
         async with asyncio.timeout(PATIENCE_S):
-            while not enough(found := await self.rows(statement, *parameters)):
+            while not enough(found := await self.rows(statement, *parameters)):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return found
 

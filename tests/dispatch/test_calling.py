@@ -211,7 +211,7 @@ async def reachable(postgres: TestPostgres, database: str, allowed: str) -> None
     """Let nobody into this test's database, and put out who is in it."""
     name = database.rpartition("/")[2].partition("?")[0]
     async with await psycopg.AsyncConnection.connect(postgres.dsn, autocommit=True) as connection:
-        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}')  # type: ignore[arg-type]
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}')
         if allowed == "false":
             await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 

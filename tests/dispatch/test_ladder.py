@@ -1,5 +1,6 @@
 """The call ladder, told as stories on a clock that is moved by hand, and held to its limits by chance."""
 
+import itertools
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -10,10 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core.station import ContactFacts
 from dispatch.judgement import ladder
+from dispatch.judgement import ladder_state as state_of
 from dispatch.judgement.call_outcome import End
 from dispatch.voice.protocol import Reason
 
-POINTS = ladder.LadderPoints()
+POINTS = state_of.LadderPoints()
 NOBODY = End(answered=False, ended_by="never_connected", reason="no_answer")
 EARLY = End(answered=True, ended_by="far", reason="far_hung_up", spoken_s=5.0)
 TO_THE_END = End(answered=True, ended_by="us", reason="time_over", spoken_s=80.0)
@@ -32,29 +34,29 @@ class Story:
         self.second = 0.0
         self.rung: list[tuple[float, int]] = []
         self.tasks: list[tuple[float, str]] = []
-        self.others: list[ladder.LadderAction] = []
+        self.others: list[state_of.LadderAction] = []
         self.state, actions = ladder.start(uuid4(), people(count), lines, POINTS, 0)
         self._note(actions)
 
-    def _note(self, actions: list[ladder.LadderAction]) -> None:
-        self.state = ladder.LadderState.model_validate_json(self.state.model_dump_json())
+    def _note(self, actions: list[state_of.LadderAction]) -> None:
+        self.state = state_of.LadderState.model_validate_json(self.state.model_dump_json())
         for action in actions:
             match action:
-                case ladder.Ring():
+                case state_of.Ring():
                     self.rung.append((self.second, action.contact.position))
-                case ladder.RaiseTask():
+                case state_of.RaiseTask():
                     self.tasks.append((self.second, action.kind))
                 case _:
                     self.others.append(action)
 
-    def event(self, event: ladder.LadderEvent) -> None:
+    def event(self, event: state_of.LadderEvent) -> None:
         self.state, actions = ladder.on_event(self.state, event, POINTS, round(self.second * 1000))
         self._note(actions)
 
     def until(self, second: float) -> None:
         while (due := ladder.due_ms(self.state, POINTS)) is not None and due <= second * 1000:
             self.second = max(self.second, due / 1000)
-            self.event(ladder.TimePassed())
+            self.event(state_of.TimePassed())
         self.second = second
 
     def call(self, person: int) -> UUID:
@@ -62,15 +64,15 @@ class Story:
 
     def ends(self, person: int, end: End, key: str | None = None) -> None:
         which = self.call(person)
-        self.event(ladder.CallPlaced(which))
+        self.event(state_of.CallPlaced(which))
         if end.answered:
-            self.event(ladder.CallAnswered(which))
+            self.event(state_of.CallAnswered(which))
         if key is not None:
-            self.event(ladder.KeyPressed(which, key))
-        self.event(ladder.CallEnded(which, end))
+            self.event(state_of.KeyPressed(which, key))
+        self.event(state_of.CallEnded(which, end))
 
     def outcomes(self) -> list[str]:
-        return [action.outcome for action in self.others if isinstance(action, ladder.Close)]
+        return [action.outcome for action in self.others if isinstance(action, state_of.Close)]
 
 
 def test_the_resident_presses_1() -> None:
@@ -159,7 +161,7 @@ def test_she_needs_help() -> None:
     story = Story()
     story.ends(1, BY_KEY, "2")
     assert story.state.outcome == "help_needed"
-    assert ladder.NeedsHelp() in story.others
+    assert state_of.NeedsHelp() in story.others
     assert [kind for _, kind in story.tasks] == ["help_needed"]
     assert story.outcomes() == ["help_needed"]
 
@@ -167,10 +169,10 @@ def test_she_needs_help() -> None:
 def test_help_after_out_still_counts() -> None:
     story = Story()
     which = story.call(1)
-    story.event(ladder.KeyPressed(which, "1"))
-    story.event(ladder.KeyPressed(which, "2"))
+    story.event(state_of.KeyPressed(which, "1"))
+    story.event(state_of.KeyPressed(which, "2"))
     assert story.state.outcome == "help_needed"
-    story.event(ladder.KeyPressed(which, "1"))
+    story.event(state_of.KeyPressed(which, "1"))
     assert story.state.outcome == "help_needed"
 
 
@@ -212,19 +214,19 @@ def test_two_lines_where_people_may_not_help_themselves() -> None:
     assert story.rung == [(0, 1), (0, 2)]
     story.until(10)
     story.ends(2, BY_KEY, "1")
-    assert ladder.HangUp(story.call(1)) in story.others
+    assert state_of.HangUp(story.call(1)) in story.others
 
 
 def test_a_lost_worker_costs_the_person_no_try() -> None:
     story = Story()
     which = story.call(1)
-    story.event(ladder.CallEnded(which, LOST))
+    story.event(state_of.CallEnded(which, LOST))
     story.until(2)
     assert story.rung == [(0, 1), (2, 1)]
-    story.event(ladder.CallEnded(story.call(1), LOST))
+    story.event(state_of.CallEnded(story.call(1), LOST))
     story.until(5.9)
     assert len(story.rung) == 2
-    story.event(ladder.LineBack())
+    story.event(state_of.LineBack())
     assert story.rung[2] == (5.9, 1)
     assert story.outcomes() == ["worker_lost", "worker_lost"]
 
@@ -234,11 +236,11 @@ def test_a_leak_again_rings_those_who_may_have_gone_back() -> None:
     story.until(10)
     story.ends(1, BY_KEY, "1")
     story.until(100)
-    story.event(ladder.LeakAgain())
+    story.event(state_of.LeakAgain())
     assert len(story.rung) == 1  # they are outside
     story.until(300)
-    story.event(ladder.WorkDone())
-    story.event(ladder.LeakAgain())
+    story.event(state_of.WorkDone())
+    story.event(state_of.LeakAgain())
     assert story.rung == [(0, 1), (300, 1)]
     story.until(390)
     assert story.tasks == [(390, "nobody_confirmed")]
@@ -247,8 +249,8 @@ def test_a_leak_again_rings_those_who_may_have_gone_back() -> None:
 def test_work_done_ends_the_calling() -> None:
     story = Story()
     which = story.call(1)
-    story.event(ladder.WorkDone())
-    assert story.others == [ladder.HangUp(which)]
+    story.event(state_of.WorkDone())
+    assert story.others == [state_of.HangUp(which)]
     story.until(10_000)
     assert len(story.rung) == 1
 
@@ -258,8 +260,8 @@ def test_an_event_of_a_call_that_is_over_changes_nothing() -> None:
     which = story.call(1)
     story.ends(1, NOBODY)
     before = story.state
-    story.event(ladder.CallEnded(which, BY_KEY))
-    story.event(ladder.KeyPressed(which, "1"))
+    story.event(state_of.CallEnded(which, BY_KEY))
+    story.event(state_of.KeyPressed(which, "1"))
     assert story.state == before
 
 
@@ -279,8 +281,8 @@ class AnyEvening(RuleBasedStateMachine):
     @rule(key=st.sampled_from("1290#"), data=st.data())
     def somebody_presses(self, key: str, data: Any) -> None:
         call = data.draw(st.sampled_from(self.story.state.calls))
-        self.story.event(ladder.CallAnswered(call.call_id))
-        self.story.event(ladder.KeyPressed(call.call_id, key))
+        self.story.event(state_of.CallAnswered(call.call_id))
+        self.story.event(state_of.KeyPressed(call.call_id, key))
 
     @precondition(lambda self: self.story.state.calls)
     @rule(reason=st.sampled_from([r for r in get_args(Reason) if r not in ("worker_lost", "worker_stopping", "all_lines_busy")]),
@@ -288,15 +290,15 @@ class AnyEvening(RuleBasedStateMachine):
     def a_call_ends(self, reason: str, answered: bool, ended_by: str, spoken: float, data: Any) -> None:
         call = data.draw(st.sampled_from(self.story.state.calls))
         by = ended_by if answered else "never_connected"
-        self.story.event(ladder.CallEnded(call.call_id, End(answered, by, reason, spoken)))
+        self.story.event(state_of.CallEnded(call.call_id, End(answered, by, reason, spoken)))
 
     @rule()
     def leak_again(self) -> None:
-        self.story.event(ladder.LeakAgain())
+        self.story.event(state_of.LeakAgain())
 
     @rule()
     def work_done(self) -> None:
-        self.story.event(ladder.WorkDone())
+        self.story.event(state_of.WorkDone())
 
     @invariant()
     def one_line_one_call(self) -> None:
@@ -306,7 +308,7 @@ class AnyEvening(RuleBasedStateMachine):
     def the_vendors_limits_hold(self) -> None:
         for person in (1, 2, 3):
             times = [second for second, who in self.story.rung if who == person]
-            assert all(b - a >= 65 for a, b in zip(times, times[1:], strict=False))
+            assert all(b - a >= 65 for a, b in itertools.pairwise(times))
             assert all(b - a >= 3600 for a, b in zip(times, times[5:], strict=False))
 
     @invariant()

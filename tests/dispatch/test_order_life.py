@@ -227,7 +227,7 @@ async def test_made_safe_ends_the_calling(
     worker.ring(call)
     await visit.go("accept", "on_site", "made_safe")
     await records.until("SELECT 1 FROM calls WHERE outcome = 'not_reached'")
-    assert call.call_id in [worker.hung_up.get_nowait()]
+    assert call.call_id == worker.hung_up.get_nowait()
     await records.until("SELECT 1 FROM ladders WHERE done")
 
 
