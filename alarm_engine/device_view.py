@@ -47,7 +47,9 @@ class DeviceView:
 
     def note(self, item: Item, lane: str, heard: float) -> bool:
         """Remember ``item``; returns whether it was newer than what was known. ``heard`` is monotonic seconds."""
-        self.heard = heard
+        if not item.retained and not (isinstance(item, StatusItem) and not item.online):
+            # A stored message or a last will says nothing of who is there now.
+            self.heard = heard
         self.heard_ms = item.received_ms
         if isinstance(item, StatusItem):
             self._note_status(item)
@@ -57,7 +59,10 @@ class DeviceView:
             self.clock_offset_ms = offset
         if not self.is_newer(item):
             return False
-        self.order, self.ts, self.lane = (item.boot, item.seq), item.ts, lane
+        if item.boot >= 0 and item.seq >= 0:
+            # An item without an order must not make older ones look newer.
+            self.order = (item.boot, item.seq)
+        self.ts, self.lane = item.ts, lane
         if isinstance(item, DetectorReading):
             self.state = item.state or self.state
             self.ch4_lel = self.ch4_lel if item.ch4_lel is None else item.ch4_lel

@@ -49,12 +49,11 @@ class Engine:
             self._meter(item, placed, lane)
             done()
         elif isinstance(item, AckItem):
-            if placed.device is not None:
-                self.valves.heard_ack(item)
-                self._note(item, placed.device, lane)
+            if placed.device is not None and placed.believed:
+                self._answer(item, placed.device, lane)
             done()
         elif isinstance(item, StatusItem):
-            if placed.device is not None:
+            if placed.device is not None and placed.believed:
                 self._note(item, placed.device, lane)
             done()
         return placed
@@ -65,7 +64,7 @@ class Engine:
         if grounds is not None:
             self._leak(item, placed, lane, grounds, set_point, done, received)
             return
-        if placed.device is not None:
+        if placed.device is not None and placed.believed:
             normal = says_normal(item, set_point)
             newer = self._note(item, placed.device, lane, normal)
             if newer and normal:
@@ -86,7 +85,7 @@ class Engine:
         if placed.device is None or placed.sender == "unknown_account":
             done()
             return
-        if self._note(item, placed.device, lane, says_normal(item, set_point)):
+        if placed.believed and self._note(item, placed.device, lane, says_normal(item, set_point)):
             self._heard_valve(item, placed.device)
             if says_normal(item, set_point):
                 self._cleared(placed)
@@ -95,13 +94,22 @@ class Engine:
         self.state.keeper.put(rows, self.state.alarms.pending(item.identity, done), item.received_ms)
 
     def _meter(self, item: MeterReading, placed: Placed, lane: str) -> None:
-        if placed.device is not None and self._note(item, placed.device, lane):
+        if placed.device is not None and placed.believed and self._note(item, placed.device, lane):
             self._heard_valve(item, placed.device)
+
+    def _answer(self, item: AckItem, device: Device, lane: str) -> None:
+        newer = self._note(item, device, lane)
+        self.valves.heard_ack(item, newer)
+        incident = self.state.open_incident_of(device.device_id)
+        if newer and item.valve == "open" and incident is not None and incident.meter_id == device.device_id:
+            # Whatever it answers: a valve that says that it is open is not closed.
+            self.valves.seen_open(incident, item.received_ms)
 
     def _note(self, item: Item, device: Device, lane: str, normal: bool = False) -> bool:
         view = self.state.devices.of(device.device_id)
         newer = view.note(item, lane, self.state.clock.monotonic())
-        if newer and normal:
+        if newer and normal and item.ts <= item.received_ms + self.state.settings.future_reading_s * 1000:
+            # From a clock that far ahead, every later leak would look like a past one.
             view.normal = (view.order, view.ts)
         self.state.devices.changed.add(device.device_id)
         return newer
@@ -142,18 +150,20 @@ class Engine:
         home = placed.home
         if kind == "leak" and home is not None:
             incident = self.state.open_by_place.get(home.home_id)
-            if incident is None and self.state.alarms.knows(item.identity):
-                # The very item of an incident that is over: its device never heard our acknowledgement.
-                self.state.alarms.repeat(item.identity, done)
+            if self.state.alarms.repeat(item.identity, done):
+                # Decided before, and its close is watched; a device that never heard our acknowledgement must not close a valve
+                # that was opened since, nor open an incident that is over.
                 metrics.duplicates.inc()
                 return
+            inspected = None
             if incident is not None and not ALARM_TABLE[incident.kind].close:
-                # An inspection of something past is under way; now it leaks.
-                self.close(incident, item.received_ms, "line", "superseded")
-                incident = None
+                inspected, incident = incident, None
             sent = self._close_now(item, home, incident)
             if received is not None and sent is not None:
                 metrics.decision.observe(time.perf_counter() - received)
+            if inspected is not None:
+                # An inspection of something past is under way; now it leaks.
+                self.close(inspected, item.received_ms, "line", "superseded")
         else:
             incident = self.state.open_by_place.get(_place(kind, item, home))
             sent = None
@@ -165,7 +175,8 @@ class Engine:
             return
         closed_by_itself = None
         if placed.device is not None:
-            self._note(item, placed.device, lane)
+            if placed.believed:
+                self._note(item, placed.device, lane)
             if home is not None and home.meter_id is not None:
                 meter = self.state.devices.views.get(home.meter_id)
                 recent = meter is not None and meter.ts >= item.ts - _LINKAGE_WINDOW_MS
@@ -184,7 +195,8 @@ class Engine:
         if incident is None:
             opened = incident_id("leak", item.device_id, item.boot, item.seq, item.ts)
             return self.valves.close(meter, opened, 1, "leak")
-        if incident.is_closed or (incident.close is not None and incident.close.under_way):
+        opening = incident.opening is not None and incident.opening.under_way
+        if not opening and (incident.is_closed or (incident.close is not None and incident.close.under_way)):
             return None
         return self.valves.close(meter, incident.incident_id, incident.attempts + 1, "leak")
 
@@ -304,7 +316,7 @@ class Engine:
             incident.devices.append(item.device_id)
             rows.events.append(event(incident.incident_id, item.received_ms, "device_added", mark=item.device_id, device_id=item.device_id))
         due = now - incident.said_again >= state.settings.leak_again_every_s
-        if incident.home is not None and (due or sent is not None):
+        if incident.home is not None and (due or returned or sent is not None):
             incident.said_again = now
             message = leak_again_message(incident, item.received_ms, item.ch4_lel)
             state.down.station(message)
@@ -363,8 +375,11 @@ class Engine:
             last_leak_ms=received_ms,
             devices=[device_id],
         )
+        if self.state.alarms.repeat((place, hour, 0, 0), done):
+            # It was looked into and ended within this hour.
+            return True
         rows = Rows(events=[event(incident.incident_id, received_ms, "opened", kind="garbled_alarm", device_id=device_id, reason=reason)])
-        self.start(incident, None, rows, done, received_ms)
+        self.start(incident, None, rows, self.state.alarms.pending((place, hour, 0, 0), done), received_ms)
         return True
 
     def _preheat_task(self, item: DetectorReading, placed: Placed) -> None:

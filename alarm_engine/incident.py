@@ -108,6 +108,7 @@ class Incident:
     state: str = "open"
     devices: list[str] = field(default_factory=list)
     close: CommandRecord | None = None
+    opening: CommandRecord | None = None
     attempts: int = 0
     valve_messages: int = 0
     cleared: bool = False

@@ -29,7 +29,7 @@ WITH i AS (
     INSERT INTO incidents SELECT * FROM jsonb_populate_recordset(NULL::incidents, %(incidents)s::jsonb)
     ON CONFLICT (incident_id) DO UPDATE SET
         kind = excluded.kind, state = excluded.state, valve = excluded.valve, valve_cause = excluded.valve_cause,
-        meter_account = excluded.meter_account, valve_closed_locally_ms = excluded.valve_closed_locally_ms,
+        meter_id = excluded.meter_id, meter_account = excluded.meter_account, valve_closed_locally_ms = excluded.valve_closed_locally_ms,
         close_sent_ms = excluded.close_sent_ms, reported_closed_ms = excluded.reported_closed_ms,
         last_leak_ms = excluded.last_leak_ms, opened_valve_ms = excluded.opened_valve_ms, closed_ms = excluded.closed_ms,
         devices = excluded.devices
@@ -71,6 +71,7 @@ class Ledger:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._connecting = asyncio.Lock()
         self.database_up = False
         self.last_error = ""
 
@@ -121,14 +122,13 @@ class Ledger:
     async def _write(self, entries: list[_Entry]) -> None:
         try:
             await self._commit(entries)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except (psycopg.DataError, psycopg.IntegrityError, TypeError, ValueError) as error:
             await self._halve(entries, error)
             return
         for entry in entries:
             if entry.alarm_received_ms is not None:
                 metrics.durable.observe(time.perf_counter() - entry.put_at)
-            if entry.done is not None:
-                entry.done()
+            _tell(entry)
 
     async def _halve(self, entries: list[_Entry], error: Exception) -> None:
         if len(entries) > 1:
@@ -140,8 +140,7 @@ class Ledger:
         log.error("bundle refused by the database", error=str(error))
         if self._on_refused is not None:
             self._on_refused(entries[0].rows, str(error))
-        if entries[0].done is not None:
-            entries[0].done()
+        _tell(entries[0])
 
     async def _commit(self, entries: list[_Entry]) -> None:
         rows = Rows()
@@ -172,17 +171,16 @@ class Ledger:
                 await asyncio.sleep(_RETRY_S)
 
     async def _connected(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5)
-            self.last_error = ""
-        return self._connection
+        async with self._connecting:
+            if self._connection is None or self._connection.closed:
+                self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5)
+                self.last_error = ""
+            return self._connection
 
     async def _drop(self) -> None:
-        if self._connection is not None:
-            try:
-                await self._connection.close()
-            finally:
-                self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
     async def ping(self) -> None:
         """Look once whether the database is there, so that health knows before the first alarm."""
@@ -195,6 +193,16 @@ class Ledger:
         except psycopg.Error:
             self.database_up = False
             await self._drop()
+
+
+def _tell(entry: _Entry) -> None:
+    """Say that it is durable. Whoever cannot take it stops nobody behind him."""
+    if entry.done is None:
+        return
+    try:
+        entry.done()
+    except Exception:
+        log.exception("could not be told that it is durable")
 
 
 def _json(rows: list[dict[str, object]]) -> str:

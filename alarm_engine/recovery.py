@@ -151,4 +151,6 @@ def _command(engine: Engine, row: Row) -> None:
         incident.close = record
         incident.attempts = max(incident.attempts, record.attempt)
     elif record.under_way:
+        if record.command == "open_valve":
+            incident.opening = record
         engine.valves.due_in(record, (record.expires_ms - engine.state.clock.now_ms()) / 1000)

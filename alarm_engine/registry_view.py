@@ -23,6 +23,11 @@ class Placed:
     other_account: bool = False
     """The device is served by another account than the one that published."""
 
+    @property
+    def believed(self) -> bool:
+        """Whether good news is believed: clean air and a closed valve count only from the device's own account. A leak always counts."""
+        return self.sender in ("placed", "no_home") and not self.other_account
+
 
 @dataclass(slots=True)
 class RegistryView:
@@ -70,7 +75,7 @@ class RegistryView:
             return Placed("retired", device, None)
         home = self.homes.get(device.home_id) if device.home_id is not None else None
         if home is None or home.retired:
-            return Placed("no_home", device, None)
+            return Placed("no_home", device, None, other_account=device.account != account)
         return Placed("placed", device, home, other_account=device.account != account)
 
     def meter_of(self, home: Home) -> Device | None:

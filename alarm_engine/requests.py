@@ -26,7 +26,7 @@ Body = dict[str, Any]
 Connection = psycopg.AsyncConnection[Any]
 
 PENDING = """
-SELECT request_id, kind, body, actor FROM requests
+SELECT request_id, kind, body, actor, extract(epoch FROM clock_timestamp() - made_at)::float8 AS age_s FROM requests
 WHERE station = 'line' AND state = 'pending' ORDER BY made_at LIMIT 100
 """
 ANSWER = """
@@ -79,11 +79,14 @@ class Requests:
         try:
             if handle is None:
                 raise Refused("unknown_kind", "没有这种请求", "There is no such request")
-            body = {**row["body"], "kind": row["kind"]}
+            body = {**row["body"], "kind": row["kind"], "age_s": row["age_s"]}
             return "done", await handle(connection, row["request_id"], body, row["actor"])
         except Refused as refusal:
             return "refused", {"reason": refusal.reason, "zh": refusal.zh, "en": refusal.en}
-        except (KeyError, TypeError, ValueError) as error:
+        except psycopg.OperationalError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError, psycopg.Error) as error:
+            # Whatever is wrong with one request, it is answered: it must not stand before the others for ever.
             return "refused", {"reason": "bad_request", "zh": "请求内容不完整或有误", "en": f"The request is incomplete: {error}"}
 
     # -- closing ---------------------------------------------------------------------------------------------------------------
@@ -95,12 +98,16 @@ class Requests:
         if body.get("home_id") and (home is None or home.retired):
             raise Refused("unknown_home", "没有这一户", "There is no such home")
         place = home.home_id if home is not None else f"hotline:{request_id}"
+        caller = None if body.get("caller_phone") is None else str(body["caller_phone"])
         before = state.open_by_place.get(place)
         now_ms = state.clock.now_ms()
         if before is not None and before.kind != "past_leak":
             state.keeper.put(
                 Rows(events=[event(before.incident_id, now_ms, "leak_again", actor=actor, hotline=True, note=body.get("note"))])
             )
+            awaited = before.close is not None and before.close.under_way
+            if body.get("close", True) and before.meter_id is not None and not before.is_closed and not awaited:
+                engine.valves.next_attempt(before, "hotline_report", actor)
             return {"incident_id": str(before.incident_id), "already_open": True}
         if before is not None:
             engine.close(before, now_ms, "line", "superseded")
@@ -129,7 +136,7 @@ class Requests:
         rows = Rows(
             events=[event(key, now_ms, "opened", actor=actor, kind="hotline_report", note=body.get("note"), place=body.get("place"))]
         )
-        engine.start(incident, close, rows, None, now_ms, body.get("caller_phone"))
+        engine.start(incident, close, rows, None, now_ms, caller)
         return {"incident_id": str(key), "already_open": False, "closing": close is not None}
 
     async def _close_valve(self, _: Connection, request_id: UUID, body: Body, actor: str) -> Body:
@@ -153,6 +160,8 @@ class Requests:
 
     async def _open_valve(self, connection: Connection, request_id: UUID, body: Body, actor: str) -> Body:
         """Send an open to the meter at which a technician stands. Every guard of the rule is checked here, against what is stored."""
+        if body["age_s"] > self._engine.state.settings.open_heard_within_s:
+            raise Refused("too_late", "开阀请求已过时,请重新提出", "This request to open has waited too long: ask again")
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(ORDER_FOR_OPENING, {"order_no": body["order_no"], "actor": actor})
             order = await cursor.fetchone()
@@ -169,6 +178,7 @@ class Requests:
             self._engine.state.keeper.put(Rows(events=[refused]))
             raise
         record = self._engine.valves.order("open_valve", meter, incident.incident_id, request_id, "tightness_passed", actor)
+        incident.opening = record
         rows = Rows(commands={record.command_id: record.row()})
         at_ms = record.sent_ms or record.issued_ms
         rows.events.append(event(incident.incident_id, at_ms, "open_sent", actor=actor, mark=str(request_id), device_id=meter.device_id))
@@ -185,6 +195,12 @@ class Requests:
             raise Refused("no_passed_test", "严密性试验未合格,不能开阀", "No tightness test has passed")
         if order["test_ms"] <= incident.last_leak_ms:
             raise Refused("leak_after_test", "试验之后又有泄漏报警,须重新试验", "It leaked again after the test: test anew")
+        if not state.settings.broker_access_control and not incident.simulated:
+            raise Refused(
+                "no_access_control",
+                "消息代理没有访问控制,模拟小区以外不能开阀",
+                "The broker has no access control: no valve is opened outside the simulation",
+            )
         meter = state.registry.devices.get(incident.meter_id or "")
         if meter is None:
             raise Refused("no_meter", "该户没有可开启的燃气表", "This home has no meter with a valve")

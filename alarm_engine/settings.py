@@ -19,6 +19,9 @@ class LineSettings(ProcessSettings):
     oldest_reading_days: int = Field(31, gt=0, description="older device times go to quarantine / 最早时间")
     future_reading_s: float = Field(86_400.0, ge=0, description="device times further ahead go to quarantine / 最大超前")
     unprocessed_alarm_red_s: float = Field(5.0, gt=0, description="health is red when an alarm waits longer / 报警滞留红线")
+    broker_access_control: bool = Field(
+        True, description="the broker keeps accounts to their own topics; without it only simulated valves open / 消息代理有访问控制"
+    )
     exercise_set_point_lel: float | None = Field(
         None, ge=0, description="exercise only: set-point of every *simulated* home / 演练:模拟住户报警设定值"
     )

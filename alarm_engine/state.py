@@ -61,10 +61,6 @@ class HeardAlarms:
             waiting.append(done)
         return True
 
-    def knows(self, identity: Identity) -> bool:
-        """Whether this very alarm was heard before."""
-        return identity in self._by_device.get(identity[0], ())
-
     def pending(self, identity: Identity, done: Done) -> Done:
         """Remember a new alarm as on its way to the database; returns what to call when it is durable."""
         heard = self._by_device.setdefault(identity[0], OrderedDict())

@@ -93,8 +93,8 @@ class ValveDesk:
         record.due = self._state.clock.monotonic() + max(0.0, seconds)
         heapq.heappush(self._due, (record.due, next(self._count), record))
 
-    def heard_ack(self, item: AckItem) -> None:
-        """A device answered a command."""
+    def heard_ack(self, item: AckItem, newer: bool = True) -> None:
+        """A device answered a command. ``newer``: nothing that it said later was heard before."""
         record = self._state.commands.get(item.command_id)
         if record is None or record.device_id != item.device_id:
             metrics.acks_unknown.inc()
@@ -106,15 +106,18 @@ class ValveDesk:
             self._happened(record, "accepted", item.received_ms)
         elif item.result == "done":
             record.done_ms = record.done_ms or item.received_ms
-            self._done(record, item)
+            self._done(record, item, newer)
         elif item.result == "expired" and record.command != "close_valve":
             self._happened(record, "expired", item.received_ms)
         else:
             self._happened(record, "refused", item.received_ms)
 
-    def _done(self, record: CommandRecord, item: AckItem) -> None:
+    def _done(self, record: CommandRecord, item: AckItem, newer: bool) -> None:
         if record.command == "close_valve":
-            if item.valve in (None, "closed"):
+            if item.valve in (None, "closed") and not newer and self._state.devices.of(record.device_id).valve == "open":
+                # The meter has said since that it is open: an answer from before that proves nothing.
+                self._write(None, record, Rows())
+            elif item.valve in (None, "closed"):
                 incident = self._state.incidents.get(record.incident_id) if record.incident_id else None
                 if incident is not None and incident.state == "open":
                     self.reported_closed(incident, item.received_ms, "command")
@@ -199,10 +202,12 @@ class ValveDesk:
 
     def attach(self, incident: Incident, record: CommandRecord) -> None:
         """Make ``record`` the incident's close in force."""
-        before = incident.close
-        if before is not None and before.under_way:
-            self._happened(before, "superseded", record.issued_ms)
-        incident.close = record
+        for before in (incident.close, incident.opening):
+            if before is not None and before.under_way:
+                self._happened(before, "superseded", record.issued_ms)
+        incident.close, incident.opening = record, None
+        # A home that got its meter after the opening of the incident.
+        incident.meter_id = incident.meter_id or record.device_id
         incident.attempts = record.attempt
         incident.close_sent_ms = incident.close_sent_ms or record.sent_ms
         incident.meter_account = record.account

@@ -22,6 +22,11 @@ class Histogram:
     count: float
     total: float
 
+    @property
+    def mean(self) -> float:
+        """Seconds; not a number without any observation."""
+        return self.total / self.count if self.count else math.nan
+
     def at_most(self, share: float) -> float:
         """The bound in seconds under which ``share`` of the observations lie; not a number without any."""
         found = (bound for bound, seen in sorted(self.buckets.items()) if seen >= share * self.count)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from core.errors import UserError
 from simulator.city import write_city
 
+_UP: Final = (sys.executable, "-m", "deploy.cli", "up", "--json", "--http-port", "0", "--mqtt-port", "0")
 _START_S: Final = 180.0
 _STOP_S: Final = 60.0
 _NOT_WANTED: Final = (
@@ -70,7 +71,7 @@ def homes_of(file: Path) -> list[HomeOnAir]:
 
 @contextmanager
 def quiet_platform(homes: int, seed: int = 1) -> Iterator[RunningPlatform]:
-    """Start a platform with such a city on free ports, and stop it. Its notes go to stderr. Raises UserError when it does not start."""
+    """Start a platform with such a city on free ports, and stop it. Raises UserError when it does not start."""
     folder = Path(tempfile.mkdtemp(prefix="gas-sentinel-bench-"))
     # The database may run under another account, which has to get through here; what is secret is closed file by file.
     folder.chmod(0o755)
@@ -79,7 +80,7 @@ def quiet_platform(homes: int, seed: int = 1) -> Iterator[RunningPlatform]:
         homes_file, data = folder / "homes.csv", folder / "data"
         quiet_city(homes, seed, homes_file)
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "up", "--data", data, "--homes", homes_file, "--http-port", "0", "--mqtt-port", "0"],
+            [*_UP, "--data", data, "--homes", homes_file],
             stdout=subprocess.PIPE,
             text=True,
         )

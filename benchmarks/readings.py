@@ -7,6 +7,7 @@ refuses to know who measures beside it. At the end one JSON line on stdout says 
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -108,7 +109,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, metavar="N", help="only the first N homes of it (default: all)")
     parser.add_argument("--rate", type=float, required=True, help="readings a second")
     options = parser.parse_args()
-    configure("benchmark", "warning")
+    configure("benchmark", "error")
+    # Ctrl-C at the terminal reaches whoever holds our stdin too; its end is ours.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(json.dumps(asdict(uvloop.run(_run(options)))))
 
 

@@ -26,6 +26,8 @@ _FILES: Final = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/static/page.css": ("page.css", "text/css; charset=utf-8"),
     "/static/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/static/incident.js": ("incident.js", "text/javascript; charset=utf-8"),
+    "/static/text.js": ("text.js", "text/javascript; charset=utf-8"),
     "/static/words.js": ("words.js", "text/javascript; charset=utf-8"),
     "/static/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -88,7 +88,7 @@ CALL_OUTCOMES = _table(
 REPAIR_CAUSES = _table(
     hose=("软管", "hose"),
     cooker=("灶具无熄火保护", "cooker without flame-out cut-off"),
-    cooker_without_flame_out=("灶具无熄火保护", "cooker without flame-out cut-off"),
+    cooker_without_flameout_cutoff=("灶具无熄火保护", "cooker without flame-out cut-off"),
     joint=("接头", "joint"),
     hidden_pipe=("暗管", "hidden pipe"),
     test_gas=("试验用气", "test gas"),
@@ -104,6 +104,33 @@ EVENTS = _table(
     power_restored=("恢复供电", "power restored"),
     tamper=("防拆报警", "tamper"),
     valve_closed=("阀门已关", "valve closed"),
+)
+TASK_KINDS = _table(
+    help_needed=("住户需要帮助：请立即联系", "they need help: reach them at once"),
+    nobody_to_call=("没有可拨打的联系人：请设法通知住户", "there is nobody to ring: find a way to warn the home"),
+    nobody_confirmed=("无人确认：请人工致电或上门", "nobody confirmed: ring them yourself or send somebody"),
+    not_accepted=("班组尚未接单：请催办或改派", "the crew has not accepted: urge it or send another"),
+    closed_by_itself=("燃气表自行切断：请核实原因", "the meter closed by itself: find out why"),
+    over_set_point_in_preheat=("预热中浓度超过设定值：请人工核实", "over the set-point while still heating up: a person has to look"),
+    registry_error=("登记信息有误：请更正", "the registry is wrong: correct it"),
+)
+REFUSALS = _table(
+    not_on_this_order=("只有本单的抢修人员可以开阀", "only the order's own technician may open"),
+    not_on_site=("抢修人员尚未到场", "the technician is not on site"),
+    no_passed_test=("没有合格的严密性试验", "no tightness test has passed"),
+    leak_after_test=("试验之后又有泄漏报警", "it leaked again after the test"),
+    no_meter=("没有可开启的燃气表", "there is no meter with a valve"),
+    meter_not_heard=("燃气表最近没有通信", "the meter was not heard just now"),
+    test_not_a_number=("数值无效", "not a number"),
+    test_too_short=("稳压时间不足", "too short"),
+    test_pressure_too_low=("起始压力不足", "start pressure too low"),
+    test_pressure_fell=("压降超过允许值", "the pressure fell too far"),
+    test_pressure_rose=("压力上升", "the pressure rose"),
+)
+ENDINGS = _table(
+    restored=("已复气", "gas restored"),
+    closed_without_gas=("未复气，阀门保持切断", "gas not restored, the valve stays closed"),
+    superseded=("由新的事件接替", "a new incident took over"),
 )
 ACTORS = _table(
     line=("接警线", "the line"),

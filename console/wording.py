@@ -4,64 +4,22 @@ Takes kinds, actors and details as the stations wrote them; a field that is miss
 readably. Decides nothing, and knows no clock and no database.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from console.vocabulary import (
-    ACTORS,
-    CALL_OUTCOMES,
-    EVENTS,
-    ORDER_KINDS,
-    REPAIR_CAUSES,
-    VALVE_CAUSES,
-    Words,
-    said,
-)
-
-Detail = Mapping[str, Any]
-Sentence = Callable[[str, Detail], Words]
-
-
-def _number(value: object) -> str | None:
-    """A measured value as people write it: no needless zeros; None for anything that is not a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _methane(detail: Detail) -> tuple[str, str]:
-    """(zh, en) of the methane value with its set-point, or two empty strings."""
-    value, limit = _number(detail.get("ch4_lel")), _number(detail.get("alarm_lel"))
-    if value is None:
-        return "", ""
-    return (
-        f"甲烷 {value} %LEL" + (f"（设定 {limit}）" if limit else ""),
-        f"methane at {value} %LEL" + (f" (set-point {limit})" if limit else ""),
-    )
-
-
-def _who(actor: str) -> Words:
-    return said(ACTORS, actor) if actor in ACTORS else Words(zh=actor, en=actor)
-
-
-def _reason(detail: Detail) -> tuple[str, str]:
-    """(zh, en) of why, in brackets, from the fields in which stations give a reason; empty where none did."""
-    zh, en = detail.get("zh"), detail.get("en")
-    if isinstance(zh, str) and isinstance(en, str) and zh and en:
-        return f"（{zh}）", f" ({en})"
-    for field in ("reason", "detail", "note"):
-        text = detail.get(field)
-        if isinstance(text, str) and text:
-            return f"（{text}）", f" ({text.replace('_', ' ')})"
-    return "", ""
+from console.phrases import Detail, Sentence, by, methane, reason, unknown, with_reason
+from console.vocabulary import CALL_OUTCOMES, ENDINGS, ORDER_KINDS, VALVE_CAUSES, Words, said
 
 
 def _opened(_: str, detail: Detail) -> Words:
     kind = detail.get("kind") or "leak"
-    zh, en = _methane(detail)
+    zh, en = methane(detail)
     if kind == "hotline_report":
-        note_zh, note_en = _reason(detail)
-        return Words(zh=f"95158 热线接到燃气泄漏报告{note_zh}", en=f"The 95158 hotline took a report of a gas smell{note_en}")
+        place = f"：{detail['place']}" if detail.get("place") else ""
+        note_zh, note_en = reason({"note": detail.get("note")})
+        return Words(
+            zh=f"95158 热线接到燃气泄漏报告{place}{note_zh}",
+            en=f"The 95158 hotline took a report of a gas smell{place.replace('：', ': ')}{note_en}",
+        )
     if kind == "past_leak":
         return Words(
             zh=f"收到迟到的泄漏记录{'：' + zh if zh else ''}；该报警器此后已恢复正常",
@@ -90,19 +48,17 @@ def _opened(_: str, detail: Detail) -> Words:
     return Words(zh="平台收到泄漏报警", en="Leak alarm received")
 
 
-def _opening_or_valve(actor: str, detail: Detail) -> Words:
-    # The line names both "opened": the incident, with what opened it, and the valve at the meter, with its order.
-    if detail.get("order_no") is not None or detail.get("command_id") is not None:
-        return _valve_opened(actor, detail)
-    return _opened(actor, detail)
-
-
-def _valve_opened(_: str, __: Detail) -> Words:
+def _valve_opened(_: str, detail: Detail) -> Words:
+    if detail.get("reported"):
+        return Words(zh="燃气表报告：阀门已打开", en="The meter reports: valve open")
     return Words(zh="现场人员在表前按键确认，阀门已打开", en="The valve was opened, confirmed by a person at the meter")
 
 
 def _leak_again(_: str, detail: Detail) -> Words:
-    zh, en = _methane(detail)
+    if detail.get("hotline"):
+        note_zh, note_en = reason({"note": detail.get("note")})
+        return Words(zh=f"95158 热线再次接到该处报告{note_zh}", en=f"The 95158 hotline took another report of this place{note_en}")
+    zh, en = methane(detail)
     return Words(
         zh=f"再次收到泄漏报警{'：' + zh if zh else ''}；此前的严密性试验作废",
         en=f"Leak alarm again{': ' + en if en else ''}; any passed tightness test is void",
@@ -122,8 +78,29 @@ def _close_resent(_: str, detail: Detail) -> Words:
     return Words(zh=f"燃气表未回应，重发切断指令{times_zh}", en=f"No answer yet: the close command is sent again{times_en}")
 
 
-def _reported_closed(_: str, __: Detail) -> Words:
-    return Words(zh="燃气表报告：阀门已切断", en="The meter reports: valve closed")
+def _reported_closed(_: str, detail: Detail) -> Words:
+    cause = detail.get("cause")
+    if cause in (None, "command"):
+        return Words(zh="燃气表报告：阀门已切断", en="The meter reports: valve closed")
+    words = said(VALVE_CAUSES, cause)
+    return Words(zh=f"燃气表报告：阀门已切断（{words.zh}）", en=f"The meter reports: valve closed ({words.en})")
+
+
+def _order_sent(_: str, detail: Detail) -> Words:
+    kind = detail.get("order") or "emergency"
+    if kind in {"emergency", "canary"}:
+        return Words(zh="已交给调度：建单、派单、电话通知同时开始", en="Handed to dispatch: order, crew and call start together")
+    words = said(ORDER_KINDS, kind)
+    return Words(zh=f"已交给调度：建立{words.zh}", en=f"Handed to dispatch: {words.en}")
+
+
+def _closed(_: str, detail: Detail) -> Words:
+    outcome = detail.get("outcome")
+    if not outcome:
+        why_zh, why_en = reason(detail)
+        return Words(zh=f"事件结束{why_zh}", en=f"Incident closed{why_en}")
+    words = said(ENDINGS, outcome)
+    return Words(zh=f"事件结束：{words.zh}", en=f"Incident closed: {words.en}")
 
 
 def _closed_locally(_: str, detail: Detail) -> Words:
@@ -139,141 +116,40 @@ def _closed_locally(_: str, detail: Detail) -> Words:
     return Words(zh=f"燃气表报告：阀门已切断（{words.zh}）", en=f"The meter says that its valve is closed ({words.en})")
 
 
-def _with_reason(zh: str, en: str) -> Sentence:
-    def sentence(_: str, detail: Detail) -> Words:
-        why_zh, why_en = _reason(detail)
-        return Words(zh=zh + why_zh, en=en + why_en)
-
-    return sentence
-
-
-def _by(zh: str, en: str) -> Sentence:
-    def sentence(actor: str, detail: Detail) -> Words:
-        who = _who(actor)
-        why_zh, why_en = _reason(detail)
-        return Words(zh=zh.format(who=who.zh) + why_zh, en=_capital(en.format(who=who.en)) + why_en)
-
-    return sentence
-
-
 def _device_added(_: str, detail: Detail) -> Words:
     device = detail.get("device_id") or detail.get("device") or ""
     return Words(zh=f"又有一台设备报警：{device}".removesuffix("："), en=f"One more device reports: {device}".removesuffix(": "))
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 INCIDENT_EVENTS: Mapping[str, Sentence] = {
-    "opened": _opening_or_valve,
-    "valve_opened": _valve_opened,
+    "opened": _opened,
+    "opened_valve": _valve_opened,
+    "no_meter": with_reason("该户没有可切断的燃气表，请现场切断", "This home has no meter that can be closed: it is closed on site"),
     "leak_again": _leak_again,
     "close_sent": _close_sent,
     "close_resent": _close_resent,
-    "close_accepted": _with_reason("燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
+    "close_accepted": with_reason("燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
     "reported_closed": _reported_closed,
     "closed_locally": _closed_locally,
-    "no_answer": _with_reason("燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"),
-    "refused": _with_reason("燃气表拒绝切断", "The meter refused to close"),
-    "travel_time_over": _with_reason("阀门未按时关闭，状态不明", "The valve did not close in its time; its position is unknown"),
-    "open_requested": _by("{who} 请求在表前打开阀门", "{who} asks to open the valve at the meter"),
-    "open_refused": _by("平台拒绝打开阀门", "The platform refused to open the valve"),
-    "open_sent": _with_reason(
+    "no_answer": with_reason("燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"),
+    "refused": with_reason("燃气表拒绝切断", "The meter refused to close"),
+    "travel_time_over": with_reason("阀门未按时关闭，状态不明", "The valve did not close in its time; its position is unknown"),
+    "open_requested": by("{who} 请求在表前打开阀门", "{who} asks to open the valve at the meter"),
+    "open_refused": by("平台拒绝打开阀门", "The platform refused to open the valve"),
+    "open_sent": with_reason(
         "开阀指令已发出，须由现场人员在 60 秒内按键确认", "Open sent: a person at the meter has to confirm within 60 s"
     ),
-    "open_expired": _with_reason("60 秒内无人在表前确认，开阀指令作废", "Nobody confirmed at the meter within 60 s: the open is void"),
+    "open_expired": with_reason("60 秒内无人在表前确认，开阀指令作废", "Nobody confirmed at the meter within 60 s: the open is void"),
     "device_added": _device_added,
-    "order_sent": _with_reason("已交给调度：建单、派单、电话通知同时开始", "Handed to dispatch: order, crew and call start together"),
-    "closed": _with_reason("事件结束", "Incident closed"),
+    "order_sent": _order_sent,
+    "closed": _closed,
 }
 
 
 def event_words(kind: str, actor: str, detail: Detail) -> Words:
     """The sentence of a row of ``incident_events``."""
     sentence = INCIDENT_EVENTS.get(kind)
-    return sentence(actor, detail) if sentence else _unknown(kind, actor, detail)
-
-
-def _order_created(_: str, detail: Detail) -> Words:
-    kind = said(ORDER_KINDS, detail.get("kind") or "emergency")
-    order_no = detail.get("order_no")
-    number_zh, number_en = (f"：{order_no}", f": {order_no}") if order_no else ("", "")
-    return Words(zh=f"{kind.zh}已建立{number_zh}", en=f"{_capital(kind.en)} created{number_en}")
-
-
-def _assigned(zh: str, en: str) -> Sentence:
-    def sentence(_: str, detail: Detail) -> Words:
-        crew = detail.get("crew_id")
-        metres = detail.get("distance_m")
-        far_zh, far_en = "", ""
-        if isinstance(metres, int | float) and not isinstance(metres, bool):
-            far_zh, far_en = f"，距离 {metres / 1000:.1f} 公里", f", {metres / 1000:.1f} km away"
-        return Words(zh=f"{zh}{f'：{crew}' if crew else ''}{far_zh}", en=f"{en}{f': crew {crew}' if crew else ''}{far_en}")
-
-    return sentence
-
-
-def _made_safe(actor: str, detail: Detail) -> Words:
-    reading = _number(detail.get("reading_lel", detail.get("safe_reading_lel")))
-    who = _who(actor)
-    return Words(
-        zh=f"{who.zh}：已控制{f'，室内甲烷 {reading} %LEL' if reading else ''}",
-        en=f"{who.en}: made safe{f', methane in the room {reading} %LEL' if reading else ''}",
-    )
-
-
-def _cause(actor: str, detail: Detail) -> Words:
-    cause, who = said(REPAIR_CAUSES, detail.get("cause")), _who(actor)
-    note = detail.get("note") or detail.get("cause_note")
-    return Words(
-        zh=f"{who.zh}：泄漏原因已查明：{cause.zh}{f'（{note}）' if note else ''}",
-        en=f"{who.en}: cause of the leak: {cause.en}{f' ({note})' if note else ''}",
-    )
-
-
-def _tightness(actor: str, detail: Detail) -> Words:
-    passed = detail.get("passed", detail.get("result") == "passed" if "result" in detail else None)
-    start, end = _kpa(detail.get("start_kpa")), _kpa(detail.get("end_kpa"))
-    minutes = _number(detail.get("minutes"))
-    zh, en = "", ""
-    if start and end:
-        span_zh, span_en = (f"{minutes} 分钟内 ", f" in {minutes} min") if minutes else ("", "")
-        zh, en = f"（{span_zh}{start} → {end} kPa）", f" ({start} → {end} kPa{span_en})"
-    verdict_zh = "已记录" if passed is None else "合格" if passed else "不合格，须继续查漏"
-    verdict_en = "recorded" if passed is None else "passed" if passed else "failed: the search for the leak goes on"
-    who, by = _who(actor), detail.get("entered_by")
-    return Words(
-        zh=f"{who.zh}：严密性试验{verdict_zh}{zh}{f'，由 {by} 代录' if by else ''}",
-        en=f"{who.en}: tightness test {verdict_en}{en}{f', entered by {by}' if by else ''}",
-    )
-
-
-def _kpa(value: object) -> str | None:
-    return f"{value:.2f}" if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-ORDER_STEPS: Mapping[str, Sentence] = {
-    "created": _order_created,
-    "assign": _assigned("已派单", "Assigned"),
-    "reassign": _assigned("已改派", "Assigned anew"),
-    "wait": _with_reason("暂无空闲班组，抢修单按优先级等待", "No crew is free: the order waits by priority"),
-    "accept": _by("{who} 已接单，前往现场", "{who} accepted and is on the way"),
-    "on_site": _by("{who} 已到场", "{who} is on site"),
-    "no_access": _by("{who}：到访不遇", "{who}: no access, nobody opens"),
-    "made_safe": _made_safe,
-    "record_cause": _cause,
-    "tightness_test": _tightness,
-    "leak_again": _with_reason("再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void"),
-    "restore": _by("{who}：已复气", "{who}: gas restored"),
-    "archive": _by("{who}：抢修单已归档", "{who}: order archived"),
-}
-
-
-def step_words(event: str, actor: str, detail: Detail) -> Words:
-    """The sentence of a row of ``order_steps``; ``detail`` may be joined with the order's own columns."""
-    sentence = ORDER_STEPS.get(event)
-    return sentence(actor, detail) if sentence else _unknown(event, actor, detail)
+    return sentence(actor, detail) if sentence else unknown(kind, actor, detail)
 
 
 _KEYS = {
@@ -316,11 +192,4 @@ CALL_MOMENTS: Mapping[str, Sentence] = {
 def call_words(moment: str, call: Detail) -> Words:
     """The sentence of one moment of a call; ``call`` is its row."""
     sentence = CALL_MOMENTS.get(moment)
-    return sentence("dispatch", call) if sentence else _unknown(moment, "dispatch", {})
-
-
-def _unknown(kind: str, actor: str, detail: Detail) -> Words:
-    why_zh, why_en = _reason(detail)
-    who, plain = _who(actor), kind.replace("_", " ")
-    what = EVENTS.get(kind, Words(zh=plain, en=plain))
-    return Words(zh=f"{who.zh}：{what.zh}{why_zh}", en=f"{_capital(who.en)}: {what.en}{why_en}")
+    return sentence("dispatch", call) if sentence else unknown(moment, "dispatch", {})

@@ -52,6 +52,9 @@ def run(
     language: Annotated[
         Language | None, typer.Option(help="Language of the report; default from LANG. · 报告语言。", show_default=False)
     ] = None,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="On a platform with one setting broken: the report must turn red. · 用改坏一项设置的平台演练。")
+    ] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the scenarios. · 列出场景。")] = False,
 ) -> None:
     """Play a scenario and report every clock and invariant; exit status 1 when one broke. · 演练场景并报告各时刻与不变量。
@@ -72,7 +75,10 @@ def run(
     terminal = Terminal(spoken)
     if json_out is not None and not json_out.absolute().parent.is_dir():
         raise UserError(f"目录 {json_out.absolute().parent} 不存在", f"there is no folder {json_out.absolute().parent}")
-    with _platform(platform, clock_rate, spoken, dict(played.platform), terminal) as line:
+    if broken and platform is not None:
+        raise UserError("--broken 只用于自启的平台", "--broken is for a platform started for the scenario, not with --platform")
+    settings = {**played.platform, **(played.broken if broken else {})}
+    with _platform(platform, clock_rate, spoken, settings, terminal) as line:
         from simulator.run import run_scenario
 
         report = run_scenario(scenario, line, seed, clock_rate=clock_rate, on_progress=_narrate(terminal))

@@ -1,10 +1,12 @@
 """A platform for one purpose, such as a scenario: on free ports, in a folder of its own, gone afterwards."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from core.errors import UserError
@@ -40,9 +42,18 @@ def own_platform(
                 raise KeyboardInterrupt from None
             raise
         finally:
-            # From here on Ctrl-C ends the caller's work, and with it this block.
+            # From here on a signal ends the caller's work, and with it this block.
             stop.release()
-        yield platform.line
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            yield platform.line
+        finally:
+            signal.signal(signal.SIGTERM, before)
     finally:
         platform.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _READY_SECONDS = 60.0
 _PORT_PATIENCE_SECONDS = 5.0
 _CREWS_SEED = 1
+DENY_COMMANDS = "GAS_SENTINEL_EXERCISE_DENY_COMMANDS"
+"""Exercise of a platform started for a scenario: a broker whose access list stops the line's commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Platform:
         self._folder.take()
         killed_before = self._folder.platform_file.exists()
         passwords = self._folder.station_passwords()
-        broker = choose_broker(self._folder.path, passwords, say)
+        broker = choose_broker(self._folder.path, passwords, say, line_commands=options.settings.get(DENY_COMMANDS) != "true")
         broker.clear_the_way()
         # Looked at before the work begins: a busy port is said in the first second, not after an import.
         ports = self._claim_ports(killed_before)

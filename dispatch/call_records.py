@@ -43,6 +43,8 @@ CALLS_UNDER_WAY: Final = "SELECT * FROM calls WHERE outcome = 'under_way'"
 
 _BATCH: Final = 200
 _MOST_SAID: Final = 200
+_LINGER_S: Final = 0.02
+"""Real seconds that a change waits for the next one: a call changes several times as it begins, and its order goes first."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,7 @@ class CallRecords:
         """Write for ever."""
         while True:
             await self._wake.wait()
+            await asyncio.sleep(_LINGER_S)
             calls = [_call_row(self._calls.pop(which)) for which in list(self._calls)[:_BATCH]]
             ladders = [ladder_row(self._ladders.pop(which)) for which in list(self._ladders)[:_BATCH]]
             await self._write(SAVE_LADDER, ladders)

@@ -29,6 +29,7 @@ from dispatch.voice.protocol import Answered, CallRequest, Ended, Key, Placed, R
 _KEPT_OVER: Final = 2_000
 """Ladders that are over and stay in memory, for a leak that comes again."""
 _KEPT_STRAYS: Final = 2_000
+_LOOK_AGAIN_S: Final = 5.0
 
 
 class Telephone(Protocol):
@@ -193,7 +194,8 @@ class Switchboard:
                 due = None if live is None else ladder.due_ms(live.ladder, self._points)
                 if due is not None and due <= now_ms:
                     self._event(incident_id, ladder_state.TimePassed())
-            await self._until((self._due[0][0] - now_ms) / 1000 if self._due else None)
+            # Due times are wall time, sleep is not: looked at again soon, so that a step of the wall clock delays nothing for long.
+            await self._until(min(_LOOK_AGAIN_S, (self._due[0][0] - now_ms) / 1000) if self._due else None)
 
     async def _until(self, seconds: float | None) -> None:
         waits: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._moved.wait())]
@@ -224,7 +226,7 @@ class Switchboard:
                 case ladder_state.Close(call_id=which, outcome=outcome):
                     if which in self._calls:
                         self._close(self._calls[which], outcome)
-                case ladder_state.RaiseTask():
+                case ladder_state.RaiseTask() if live.facts.order_kind != "canary":
                     self._desk.raise_task(task_for_desk(live.facts, action))
                 case ladder_state.NeedsHelp():
                     self._desk.raise_priority(live.facts.incident_id, FIRST)

@@ -16,12 +16,12 @@ _BETWEEN = re.compile(r"(?<=\d)-(?=\d)")
 _RUN = re.compile(r"\d+")
 
 _WARNING: Final[dict[Language, tuple[str, ...]]] = {
-    "zh": ("燃气泄漏，请马上离开！", "不要开关任何电器。", "顺路打开窗户。", "可以挂断电话，我们会再打来。"),
+    "zh": ("燃气泄漏，马上离开！", "不要碰开关。", "顺路开窗。", "请挂断，我们会再打来。"),
     "en": (
         "Gas is leaking, leave now!",
-        "Do not switch anything on or off.",
-        "Open windows on your way out.",
-        "You may hang up, we will call again.",
+        "Touch no switches.",
+        "Open windows on your way.",
+        "Hang up, we will call again.",
     ),
 }
 
@@ -72,13 +72,18 @@ def call_language(home: HomeFacts, platform: Language) -> Language:
 
 
 def spoken_address(home: HomeFacts, language: Language) -> str:
-    """The address as it is said, ending in its full stop: short, numbers read digit by digit."""
+    """The address as it is said, ending in its full stop: short, numbers read digit by digit.
+
+    In English the names that are written in Chinese are left out: the English voice cannot say them.
+    """
     if language == "en":
-        return f"{spoken_en(home.address_en or home.address_zh)}."
+        named = (("Building ", home.building), ("Unit ", home.unit), ("Room ", home.room), ("", home.estate))
+        parts = [_numbered(before, name) for before, name in named if name and name.isascii()]
+        return f"{spoken_en(', '.join(parts) or _foreign(home.address_en))}."
     if not home.estate:
         return f"{spoken_zh(home.address_zh)}。"
-    parts = (home.estate, _with(home.building, "栋"), _with(home.unit, "单元"), _with(home.room, "室"))
-    return f"{spoken_zh(''.join(parts))}。"
+    parts_zh = (home.estate, _with(home.building, "栋"), _with(home.unit, "单元"), _with(home.room, "室"))
+    return f"{spoken_zh(''.join(parts_zh))}。"
 
 
 def spoken_zh(words: str) -> str:
@@ -93,5 +98,16 @@ def spoken_en(words: str) -> str:
 
 def _with(number: str, suffix: str) -> str:
     """``3`` -> ``3栋``; what already carries its word keeps it."""
-    plain = number.replace("-", "").isascii() and any(character.isdigit() for character in number)
-    return f"{number}{suffix}" if plain else number
+    return f"{number}{suffix}" if _is_number(number) else number
+
+
+def _numbered(before: str, name: str) -> str:
+    return f"{before}{name}" if _is_number(name) else name
+
+
+def _is_number(name: str) -> bool:
+    return name.replace("-", "").isascii() and any(character.isdigit() for character in name)
+
+
+def _foreign(address: str) -> str:
+    return ", ".join(part for part in address.split(", ") if part.isascii()) or "Your home"

@@ -240,6 +240,11 @@ def _meter(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
     )
 
 
+def _text(value: str | None) -> str | None:
+    """NUL is the one character that the database takes in no text."""
+    return None if value is None else value.replace("\0", "\ufffd")
+
+
 def _status(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
     get = _salvage(Status, raw, defects)
     if get("online") is None:
@@ -248,8 +253,8 @@ def _status(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
         **_identity(get, common),
         defects=tuple(defects),
         online=get("online"),
-        model=get("model"),
-        firmware=get("firmware"),
+        model=_text(get("model")),
+        firmware=_text(get("firmware")),
         connectivity=get("connectivity") or "always_on",
         report_interval_s=get("report_interval_s"),
         register_step_m3=get("register_step_m3"),
@@ -268,7 +273,7 @@ def _ack(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
         ack = Ack.model_validate({"ts": common["received_ms"], "boot": 0, "seq": 0, **kept})
         defects.extend(sorted(bad))
     return AckItem(
-        **{**common, "ts": ack.ts, "boot": ack.boot, "seq": ack.seq},
+        **{**common, "ts": ack.ts, "boot": -1 if "boot" in defects else ack.boot, "seq": -1 if "seq" in defects else ack.seq},
         defects=tuple(defects),
         command_id=ack.command_id,
         order_no=ack.order_no,
@@ -276,5 +281,5 @@ def _ack(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
         command=ack.command,
         result=ack.result,
         valve=ack.valve,
-        detail=ack.detail,
+        detail=_text(ack.detail),
     )

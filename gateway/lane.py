@@ -13,6 +13,7 @@ from alarm_engine import metrics
 from alarm_engine.engine import Engine
 from core import topics
 from core.clock import Clock
+from core.ids import is_account
 from core.items import AlarmItem, DetectorReading, Item, MeterReading
 from core.mqtt.port import Incoming
 from gateway.decode import Rejection, decode
@@ -56,7 +57,7 @@ class Lane:
 
     def _take(self, incoming: Incoming, received: float, received_ms: int, delivery: Delivery) -> None:
         up = topics.parse_up(incoming.topic)
-        if up is None:
+        if up is None or not is_account(up.account):
             self._quarantine.add("", "unknown", Rejection("bad_topic", incoming.payload[:512], ""), received_ms)
             return
         metrics.messages.labels(up.lane).inc()
@@ -64,7 +65,13 @@ class Lane:
             metrics.retained.labels(up.lane).inc()
         decoded = decode(up.account, up.lane, incoming.payload, received_ms, incoming.retain)
         for item in decoded.items:
-            self._item(item, up.lane, received, delivery)
+            try:
+                self._item(item, up.lane, received, delivery)
+            except Exception:
+                # One item that cannot be judged must not hide the leak behind it in the same array.
+                log.exception("item could not be judged", topic=incoming.topic, device_id=item.device_id)
+                self._quarantine.add(up.account, up.lane, Rejection("not_judged", incoming.payload[:512], item.device_id), received_ms)
+                delivery.give_up()
         for rejection in decoded.rejections:
             self._quarantine.add(up.account, up.lane, rejection, received_ms)
             if up.lane == "alarm":
@@ -90,5 +97,5 @@ class Lane:
                 self._readings.add(item, placed.device.device_no, delivery)
 
     def _promised(self, item: AlarmItem, done: Callable[[], None]) -> None:
-        self._down_ack(item, item.boot >= 0)
+        self._down_ack(item, item.boot >= 0 and item.seq >= 0)
         done()

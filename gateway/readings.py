@@ -6,9 +6,9 @@ newest QoS 0 readings are dropped and counted, while QoS 1 messages stay with th
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 import structlog
@@ -78,6 +78,7 @@ ON CONFLICT (device_id) DO UPDATE SET
 ENSURE_DAYS: Final = "SELECT ensure_reading_days(%s, %s)"
 
 _Row = tuple[Any, ...]
+_Any = TypeVar("_Any")
 _RETRY_S: Final = 1.0
 
 
@@ -93,6 +94,7 @@ class Readings:
         self._rows: dict[str, list[_Row]] = {name: [] for name in _TABLES}
         self._deliveries: list[Delivery] = []
         self._full = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._days_until: datetime | None = None
 
@@ -137,6 +139,10 @@ class Readings:
 
     async def flush(self) -> None:
         """Store everything that waits now; returns when it is committed or has gone back to wait."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         if not self.waiting and not self._devices.changed and not self._quarantine.waiting:
             return
         taken = self._rows
@@ -154,6 +160,7 @@ class Readings:
                 self._rows[name] = rows + self._rows[name]
             self._deliveries = deliveries + self._deliveries
             self._devices.put_back([str(row["device_id"]) for row in states])
+            self._days_until = None
             await self._drop()
             await asyncio.sleep(_RETRY_S)
             return
@@ -161,12 +168,33 @@ class Readings:
             delivery.release()
 
     async def _store(self, connection: psycopg.AsyncConnection[Any], rows: dict[str, list[_Row]], states: list[dict[str, object]]) -> None:
+        async def copy(table: str, found: Sequence[_Row]) -> None:
+            await _copy(connection, table, found)
+
+        async def keep(_: str, found: Sequence[dict[str, object]]) -> None:
+            async with connection.transaction():
+                await connection.execute(STORE_STATE, {"rows": Jsonb(found)})
+
         async with connection.transaction():
             for table, found in rows.items():
                 if found:
-                    await _copy(connection, table, found)
+                    await self._halve(copy, table, found)
             if states:
-                await connection.execute(STORE_STATE, {"rows": Jsonb(states)})
+                await self._halve(keep, "device_state", states)
+
+    async def _halve(self, store: Callable[[str, Sequence[_Any]], Awaitable[None]], table: str, rows: Sequence[_Any]) -> None:
+        """Store rows; one that the database will not take for its content is found by halving and holds nobody."""
+        try:
+            await store(table, rows)
+        except (psycopg.DataError, OverflowError, ValueError) as error:
+            if len(rows) == 1:
+                log.error("row refused by the database", table=table, error=str(error))
+                sample = f"{error}\n{rows[0]}".encode(errors="replace")[:2048]
+                self._quarantine.add("", table, Rejection("not_stored", sample, ""), self._clock.now_ms())
+                return
+            middle = len(rows) // 2
+            await self._halve(store, table, rows[:middle])
+            await self._halve(store, table, rows[middle:])
 
     async def _ensure_days(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Make daily partitions ahead: from the oldest reading that is taken to two days from now."""

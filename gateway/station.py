@@ -64,6 +64,7 @@ class Line:
         self.telemetry_link = self._link("line-telemetry", lane, (telemetry, status))
         self.downlink.attach(self.alarm_link)
         self._ready = False
+        self._answering = asyncio.Lock()
 
     def _link(self, client_id: str, lane: Lane, subscriptions: tuple[str | Subscription, ...]) -> Link:
         def on_message(incoming: Incoming) -> None:
@@ -87,7 +88,7 @@ class Line:
 
     def _refused(self, rows: Rows, error: str) -> None:
         """A bundle that the database will not take is kept with its reason."""
-        sample = f"{error}\n{rows}".encode()[:2048]
+        sample = f"{error}\n{rows}".encode(errors="replace")[:2048]
         self.quarantine.add("", "ledger", Rejection("not_stored", sample, ""), self._clock.now_ms())
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -114,6 +115,9 @@ class Line:
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._ready = False
         await self.telemetry_link.stop()
+        # A request that was acted on is answered too; nothing is cut off in the middle of a look at the registry.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answering.acquire(), 5.0)
         await self.ledger.drain(5.0)
         await self.readings.flush()
         await self.alarm_link.stop()
@@ -178,8 +182,9 @@ class Line:
                 await asyncio.sleep(_LOOK_S)
 
     async def _answer(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        await self._load_registry(connection)
-        await self.requests.answer_pending(connection)
+        async with self._answering:
+            await self._load_registry(connection)
+            await self.requests.answer_pending(connection)
 
     def health(self) -> Health:
         """Red when a leak could not be handled now."""

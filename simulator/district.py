@@ -36,7 +36,7 @@ FIRST_LEAK_S = 6.0
 NEXT_LEAK_S = (120.0, 240.0)
 _GATHER_SHOWN_S = 8.0
 _HEALTHY_S = 60.0
-_LOOK_S = 1.0
+_LATELY = 20
 
 _log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ class Kind:
     name: str
     linkage: bool = True
     alarm_message: bool = True
+    own_set_point_lel: float | None = None
     wake_s: float = 4.5
     phones: tuple[Manner, Manner] = ("presses_1", "presses_1")
 
@@ -58,7 +59,7 @@ KINDS = (
     Kind("no local linkage", linkage=False, wake_s=1.5),
     Kind("hangs up early", phones=("hangs_up_early", "presses_1")),
     Kind("second contact", phones=("busy", "presses_1")),
-    Kind("telemetry only", linkage=False, alarm_message=False, wake_s=3.0),
+    Kind("telemetry only", linkage=False, alarm_message=False, own_set_point_lel=25.0, wake_s=3.0),
     Kind("needs help", phones=("presses_2", "presses_1")),
     Kind("no answer", phones=("never_answers", "voicemail")),
 )
@@ -79,7 +80,10 @@ class District:
     async def live(self, stop: asyncio.Event) -> None:
         """Until ``stop``. Raises GasSentinelError when a part of it ended by itself."""
         await self._api.wait_healthy(_HEALTHY_S)
-        homes = [self._home(home) for home in await details(self._api, await simulated_homes(self._api))]
+        found = await details(self._api, await simulated_homes(self._api))
+        homes = [self._home(home) for home in found]
+        # What an earlier run left open is worked to its end before it may leak again.
+        self._lately = [home["home_id"] for home in found if home["open_incident_id"] is not None]
         mqtt, clock = self._line.mqtt, self._clock
         exchange = PhoneExchange(self._line.sim_sip, seed=self._seed, clock_rate=clock.rate, clock_epoch_ms=self._line.clock_epoch_ms)
         radio = Radio(mqtt.host, mqtt.port, mqtt.username, mqtt.password, f"fleet-district-{os.getpid()}")
@@ -88,7 +92,7 @@ class District:
             await stack.enter_async_context(radio)
             town = Town(homes, seed=self._seed, boot=clock.now_ms() // 1000, clock=clock, send=radio.send, narrate=tell)
             radio.listen(town.receive)
-            phones = StoryPhones(exchange, town, self._leaking.__contains__)
+            phones = StoryPhones(exchange, town, self._leaking.__contains__, told=("ringing",))
             technicians = Technicians(self._api, town, seed=self._seed, clock=clock)
             town.begin()
             _log.info("district lives", homes=len(homes))
@@ -122,10 +126,18 @@ class District:
             await exchange.set_behaviour(number_of(address), manner)
         home = town.households[plan.home_id].home
         wake_s = round(kind.wake_s + self._dice.uniform(0.0, 1.0), 2)
-        home.fit(replace(home.traits, linkage=kind.linkage, alarm_message=kind.alarm_message, wake_s=wake_s))
+        home.fit(
+            replace(
+                home.traits,
+                linkage=kind.linkage,
+                alarm_message=kind.alarm_message,
+                own_set_point_lel=kind.own_set_point_lel,
+                wake_s=wake_s,
+            )
+        )
         leak_m3h = round(self._dice.uniform(0.5, 1.1), 2)
         self._leaking[plan.home_id] = kind.name
-        self._lately = [*self._lately[-20:], plan.home_id]
+        self._lately = [*self._lately[-_LATELY:], plan.home_id]
         _log.info("leak", home_id=plan.home_id, kind=kind.name, leak_m3h=leak_m3h)
         town.start_leak(plan.home_id, leak_m3h, shown_s=_GATHER_SHOWN_S)
 

@@ -37,4 +37,4 @@ def compressed(real_s: float, shown_s: float) -> tuple[str, str]:
     zh, en = lasting(real_s)
     if shown_s >= real_s:
         return zh, en
-    return f"{zh}（演示压缩为 {shown_s:.0f} 秒）", f"{en}, shown in {shown_s:.0f} s"
+    return f"{zh}，演示压缩为 {shown_s:.0f} 秒", f"{en}, shown in {shown_s:.0f} s"

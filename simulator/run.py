@@ -18,7 +18,7 @@ from simulator.narration import Narrate, silent
 from simulator.phones.exchange import PhoneExchange
 from simulator.platform import PlatformApi, PlatformLine, PlatformLostError, platform_line
 from simulator.report import Report
-from simulator.report.collect import crews, incidents, quarantined
+from simulator.report.collect import crews, incidents, quarantined, stored
 from simulator.report.facts import Facts
 from simulator.scenarios import Scenario, load
 from simulator.story_phones import StoryPhones, number_of
@@ -218,6 +218,7 @@ class Stage:
             phones=tuple(self._phones.reports),
             crews=await crews(self._api),
             quarantined=await quarantined(self._line.postgres, accounts, since_ms),
+            stored=await stored(self._api, self._story.home_id, since_ms),
             timed_out=timed_out,
         )
         town.fall_silent()

@@ -3,7 +3,7 @@
 Decides whose number rang and how that is said. Refuses to know the exchange's insides and the platform.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from simulator.phones.exchange import PhoneExchange
 from simulator.phones.lines import PhoneReport
@@ -22,6 +22,8 @@ _KEYS: dict[str, tuple[str, str]] = {
     "9": ("按 9：不是这家", "presses 9: not my home"),
 }
 
+TOLD = ("ringing", "answered", "refused", "pressed", "hung_up")
+
 
 def number_of(address: str) -> str:
     """The number in ``sip:<number>@sim.invalid``."""
@@ -29,10 +31,14 @@ def number_of(address: str) -> str:
 
 
 class StoryPhones:
-    """Follows the exchange for ``town``. ``reports`` is everything that happened at the phones of its homes."""
+    """Follows the exchange for ``town``. ``reports`` is everything that happened at the phones of its homes.
 
-    def __init__(self, exchange: PhoneExchange, town: Town, is_leaking: Callable[[str], bool]) -> None:
+    ``told`` are the events that become part of the story: where the platform tells its own beside it, the ringing says enough.
+    """
+
+    def __init__(self, exchange: PhoneExchange, town: Town, is_leaking: Callable[[str], bool], told: Collection[str] = TOLD) -> None:
         self.reports: list[PhoneReport] = []
+        self._told = told
         self._exchange = exchange
         self._town = town
         self._is_leaking = is_leaking
@@ -54,7 +60,7 @@ class StoryPhones:
         # A property office or a grid officer is the contact of many homes; the call is about the one that leaks.
         homes = sorted(self._homes.get(report.number, []), key=lambda home: not self._is_leaking(home[0]))
         said = _KEYS.get(report.digit) if report.event == "pressed" else _SAID.get(report.event)
-        if not homes or said is None:
+        if not homes or said is None or report.event not in self._told:
             return
         home_id, position = homes[0]
         zh, en = said

@@ -166,9 +166,9 @@ class Technicians:
         async def make_safe(order: Entity, who: str) -> Entity | Refusal:
             if town.close_by_hand(home_id):
                 self._tell(home_id, "阀门仍未关：技术员手动关阀", "the valve is still open: the technician closes it by hand")
-            clears_s = town.air(home_id, shown_s=tempo.air_s)
-            zh, en = compressed(clears_s, tempo.air_s)
-            self._tell(home_id, f"开窗通风 {zh}", f"windows and doors open: the room clears in {en}")
+            if town.reading_lel(home_id) > _SAFE_LEL:
+                zh, en = compressed(town.air(home_id, shown_s=tempo.air_s), tempo.air_s)
+                self._tell(home_id, f"开窗通风 {zh}", f"windows and doors open: the room clears in {en}")
             while town.reading_lel(home_id) > _SAFE_LEL or town.households[home_id].home.alarmed:
                 await self._clock.sleep(0.5)
             reading = round(town.reading_lel(home_id), 1)

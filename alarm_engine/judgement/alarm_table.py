@@ -38,15 +38,19 @@ ALARM_TABLE: Final[dict[IncidentKind, Row]] = {
 
 Order = tuple[int, int]
 
+_LONGEST_DELIVERY_MS: Final = 31 * 86_400_000
+
 
 def leak_kind(sender: Sender, item_order: Order, item_ts: int, last_normal: tuple[Order, int] | None) -> IncidentKind:
     """The kind of incident that a leak item opens.
 
     ``item_order`` is (boot, seq) of the item and ``item_ts`` its device time in ms; ``last_normal`` the (boot, seq) and ts at which
-    the same detector last reported normal. A past leak is older than that normal report by both its order and its time.
+    the same detector last reported normal. A past leak is older than that normal report by both its order and its time; one that is older
+    by more than a month was not delivered late: its device has lost clock and counters, and in doubt the valve closes.
     """
     if sender != "placed":
         return "unknown_sender"
-    if last_normal is not None and item_order[0] >= 0 and item_order < last_normal[0] and item_ts <= last_normal[1]:
-        return "past_leak"
-    return "leak"
+    if last_normal is None or item_order[0] < 0 or item_order[1] < 0:
+        return "leak"
+    before = item_order < last_normal[0] and last_normal[1] - _LONGEST_DELIVERY_MS <= item_ts <= last_normal[1]
+    return "past_leak" if before else "leak"

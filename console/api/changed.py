@@ -10,6 +10,7 @@ from console.api import calls, commands, incidents, orders, tasks, timeline
 from console.store import Store
 
 _REMEMBERED_CALLS = 10_000
+_EARLY_INCIDENTS = 1_000
 
 
 class ChangedThings:
@@ -17,6 +18,7 @@ class ChangedThings:
 
     def __init__(self) -> None:
         self._told: OrderedDict[UUID, set[str]] = OrderedDict()
+        self._early: OrderedDict[UUID, list[timeline.Entry]] = OrderedDict()
 
     async def read(self, store: Store, wanted: Mapping[str, Sequence[str]]) -> list[tuple[str, BaseModel]]:
         """(event name, thing) for ``wanted`` (kind of notice -> ids). Raises DatabaseAway."""
@@ -32,9 +34,21 @@ class ChangedThings:
                 things: Mapping[UUID, BaseModel] = await by_id(store, ids)
                 told += [(name, thing) for thing in things.values()]
         entries = await self._entries(store, wanted)
+        # Dispatch hears of an incident over the broker and may write before the line has: its sentences wait for their place.
+        for incident_id in _uuids(wanted, "incident"):
+            entries = [*((incident_id, entry) for entry in self._early.pop(incident_id, [])), *entries]
         if entries:
-            told += [("timeline", entry) for entry in await timeline.live(store, entries)]
+            placed = await timeline.live(store, entries)
+            told += [("timeline", entry) for entry in placed]
+            self._keep(entries, {entry.entry_id for entry in placed})
         return told
+
+    def _keep(self, entries: Sequence[tuple[UUID, timeline.Entry]], placed: set[str]) -> None:
+        for incident_id, entry in entries:
+            if entry.entry_id not in placed:
+                self._early.setdefault(incident_id, []).append(entry)
+        while len(self._early) > _EARLY_INCIDENTS:
+            self._early.popitem(last=False)
 
     async def _entries(self, store: Store, wanted: Mapping[str, Sequence[str]]) -> list[tuple[UUID, timeline.Entry]]:
         found: list[tuple[UUID, timeline.Entry]] = []

@@ -20,7 +20,10 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 _COLUMNS = """incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
     lel_vol_percent, valve, valve_cause, alarmed_ms, valve_closed_locally_ms, received_ms, close_sent_ms, reported_closed_ms,
-    last_leak_ms, opened_valve_ms, closed_ms, devices, home"""
+    last_leak_ms, opened_valve_ms, closed_ms, devices, home,
+    CASE WHEN home_id IS NULL AND kind = 'hotline_report' THEN
+        (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = incidents.incident_id AND e.kind = 'opened' LIMIT 1)
+    END AS told_place"""
 
 # The canary walks the line every minute and is not counted: it is only listed when it is asked for by its kind.
 INCIDENTS_NEWEST = f"""
@@ -106,6 +109,8 @@ def addresses(row: Row) -> Words:
     """Where an incident is, from the home as it was when the incident opened; its place where no home is known."""
     home = row["home"] if isinstance(row["home"], dict) else {}
     zh, en = home.get("address_zh"), home.get("address_en")
+    if not zh and row["told_place"]:
+        return Words(zh=row["told_place"], en=row["told_place"])
     if not zh and row["home_id"] is None:
         account = str(row["place"]).removeprefix("account:")
         return Words(zh=f"住户不明（账号 {account}）", en=f"home not known (account {account})")

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from console.api.needs import Database
+from console.order_wording import step_words
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
 from console.store import Row, Store
 from console.vocabulary import ORDER_STATES, Words, said
-from console.wording import step_words
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
 
@@ -21,14 +21,14 @@ _COLUMNS = """order_id, order_no, kind, incident_id, incident_kind, home_id, sim
     cause_note, cause_ms, test_start_kpa, test_end_kpa, test_minutes, test_passed, test_ms, test_by, restored_ms, archived_ms,
     no_access_ms, revisit_due_ms"""
 
-# A technician's orders are his crew's until one is accepted by name.
+# Every technician of a crew may work its orders; the one that an order names leads.
 ORDERS_NEWEST = f"""
     SELECT {_COLUMNS} FROM work_orders
     WHERE (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
       AND (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
       AND (%(crew_id)s::text IS NULL OR crew_id = %(crew_id)s)
-      AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s OR (technician_id IS NULL AND crew_id =
-           (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s)))
+      AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s
+           OR crew_id = (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s))
       AND (%(at)s::bigint IS NULL OR (created_ms, order_id) < (%(at)s, %(id)s::uuid))
     ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
 ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"  # noqa: S608
@@ -124,7 +124,7 @@ async def list_orders(
     store: Database,
     open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002
     crew_id: Annotated[str | None, Query(max_length=64, description="orders of this crew")] = None,
-    technician_id: Annotated[str | None, Query(max_length=64, description="his, and his crew's that nobody accepted")] = None,
+    technician_id: Annotated[str | None, Query(max_length=64, description="his orders and his crew's")] = None,
     incident_id: Annotated[UUID | None, Query(description="orders of this incident")] = None,
     limit: Limit = 50,
     after: After = None,

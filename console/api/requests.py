@@ -190,13 +190,13 @@ async def _step(console: Console, response: Response, station: Station, kind: st
 
 
 @router.post("/orders/{order_no}/accept", summary="Accept an order · 接单", responses=_ANSWERS)
-async def accept(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
+async def accept(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """By a technician of the crew that it was assigned to."""
     return await _step(console, response, "dispatch", "accept", order_no, asked)
 
 
 @router.post("/orders/{order_no}/on-site", summary="On site · 到场", responses=_ANSWERS)
-async def on_site(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
+async def on_site(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """The crew is at the door."""
     return await _step(console, response, "dispatch", "on_site", order_no, asked)
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from console.api.needs import Database
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
-from console.store import Store
+from console.store import Row, Store
+from console.vocabulary import TASK_KINDS, Words, said
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"])
 
@@ -32,6 +33,7 @@ class Task(BaseModel):
     incident_id: UUID | None
     home_id: str | None
     kind: str
+    words: Words = Field(description="what is to be done")
     priority: int = Field(description="1 is worked first")
     simulated: bool
     detail: dict[str, Any]
@@ -41,14 +43,19 @@ class Task(BaseModel):
     note: str | None
 
 
+def from_row(row: Row) -> Task:
+    """A task as the API gives it."""
+    return Task(**row, words=said(TASK_KINDS, row["kind"]))
+
+
 async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Task]:
     """The tasks with these ids."""
-    return {row["task_id"]: Task(**row) for row in await store.rows(TASKS_BY_ID, {"ids": list(ids)})}
+    return {row["task_id"]: from_row(row) for row in await store.rows(TASKS_BY_ID, {"ids": list(ids)})}
 
 
 async def of_incident(store: Store, incident_id: UUID) -> list[Task]:
     """The tasks of an incident, oldest first, at most 200."""
-    return [Task(**row) for row in await store.rows(TASKS_OF_INCIDENT, {"id": incident_id})]
+    return [from_row(row) for row in await store.rows(TASKS_OF_INCIDENT, {"id": incident_id})]
 
 
 @router.get("/tasks", summary="Tasks for people, first to be done first · 人工任务", responses=responses(422))
@@ -62,6 +69,6 @@ async def list_tasks(
     priority, at, last = behind("tasks", after, int, int, UUID)
     rows = await store.rows(TASKS_BY_PRIORITY, {"open": open, "priority": priority, "at": at, "id": last, "rows": limit + 1})
     return Page(
-        items=[Task(**row) for row in rows[:limit]],
+        items=[from_row(row) for row in rows[:limit]],
         next=next_of("tasks", rows, limit, lambda row: (row["priority"], row["created_ms"], str(row["task_id"]))),
     )

@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from console.api.incidents import IncidentId, addresses, known
+from console.api.incidents import INCIDENTS_BY_ID, IncidentId, addresses, known
 from console.api.needs import Database
+from console.order_wording import step_words
 from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import Words
-from console.wording import call_words, event_words, step_words
+from console.wording import call_words, event_words
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
@@ -23,12 +24,13 @@ _CALL = """SELECT call_id, incident_id, attempt, name, role, placed_ms, ringing_
     reason
     FROM calls"""
 EVENTS_OF_INCIDENT = _EVENT + " WHERE incident_id = %(id)s ORDER BY at_ms LIMIT 2000"
-STEPS_OF_INCIDENT = _STEP + " WHERE o.incident_id = %(id)s ORDER BY s.step_no LIMIT 2000"
+# The line has already said what it knows of the valve, and that gas leaks again; a step that only noted it is no news.
+_NEWS = " AND s.event <> 'valve' AND NOT (s.event = 'leak_again' AND s.from_state = s.to_state)"
+STEPS_OF_INCIDENT = _STEP + " WHERE o.incident_id = %(id)s" + _NEWS + " ORDER BY s.step_no LIMIT 2000"
 CALLS_OF_INCIDENT = _CALL + " WHERE incident_id = %(id)s ORDER BY requested_ms LIMIT 500"
 EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s)"
-STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)"
+STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS
 CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s)"
-PLACES = "SELECT incident_id, kind, home_id, place, simulated, home FROM incidents WHERE incident_id = ANY(%(ids)s)"
 
 # Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone.
 _RANK = {"event": 0, "step": 1, "call": 2}
@@ -107,7 +109,7 @@ def merged(events: Sequence[Row], steps: Sequence[Row], calls: Sequence[Row]) ->
 
 async def live(store: Store, entries: Sequence[tuple[UUID, Entry]]) -> list[LiveEntry]:
     """Entries, each with its incident id, placed: those whose incident is not stored yet are left out."""
-    places = {row["incident_id"]: row for row in await store.rows(PLACES, {"ids": list({incident for incident, _ in entries})})}
+    places = {row["incident_id"]: row for row in await store.rows(INCIDENTS_BY_ID, {"ids": list({incident for incident, _ in entries})})}
     found = []
     for incident_id, entry in entries:
         place = places.get(incident_id)

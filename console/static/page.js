@@ -1,27 +1,18 @@
 // The first page: open incidents as a line of clocks, fed by the event stream. All text goes in as text, never as markup.
 
-import { WORDS } from "/static/words.js";
+import { factsOf, folded, stepsOf } from "/static/incident.js";
+import { duration, element, hidden, timeOf, timeToTenth } from "/static/text.js";
+import { say, speech } from "/static/words.js";
 
 const SHOWN_OPEN = 12;
 const SHOWN_RECENT = 5;
 const STORIES_AT_ONCE = 6;
 const STALE_AFTER_MS = 2800; // the server speaks every 2 s; said on the screen before 3 s are over
 const ANNOUNCED = new Set([
-  "opened", "leak_again", "closed_locally", "reported_closed", "no_answer", "refused", "travel_time_over", "assign", "wait", "call_key",
-  "on_site", "no_access", "made_safe", "tightness_test", "restore", "closed",
+  "opened", "leak_again", "no_meter", "closed_locally", "reported_closed", "no_answer", "refused", "travel_time_over", "assign", "wait",
+  "call_key", "arrive", "find_nobody", "make_safe", "pass_test", "fail_test", "opened_valve", "restore", "closed",
 ]);
-const STEPS = ["T0", "T3", "valve", "T6b", "T7", "T8", "T11", "T12", "T13", "T14"];
-// Valve, telephone and crew run side by side: each has a step of its own that is waited for.
-const TRACK = { T0: "line", T2: "line", T3: "valve", valve: "valve", T6b: "phone", T7: "phone" };
-// Kinds that neither close nor call go another way.
-const STEPS_OF_KIND = { past_leak: ["T0", "T2", "T8", "T9", "T11", "T12"], unknown_sender: ["T0", "T2", "T8", "T9"], garbled_alarm: ["T0", "T2", "T8", "T9"] };
-const VALVE_LOOKS = {
-  reported_closed: ["good", "✓"], opened: ["good", "◉"], commanded: ["waits", "…"], accepted: ["waits", "…"],
-  no_answer: ["bad", "✕"], refused: ["bad", "✕"], travel_time_over: ["bad", "✕"], no_meter: ["bad", "✕"],
-};
-const CALL_LOOKS = { confirmed: ["good", "✓"], under_way: ["waits", "☎"], heard_unconfirmed: ["waits", "?"], help_needed: ["bad", "!"] };
 
-let language = "zh";
 let clock = null; // the server's last word on time: {now_ms, rate, live, since_ms, at}
 let heardAt = 0;
 let stream = null;
@@ -33,96 +24,10 @@ const stories = new Map();
 const cards = new Map();
 
 const $ = (id) => document.getElementById(id);
-const say = () => WORDS[language];
-
-// --- small makers of text ------------------------------------------------------------------------------------------------------------
-
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-const hidden = (text) => {
-  const mark = element("span", "mark", text);
-  mark.setAttribute("aria-hidden", "true");
-  return mark;
-};
-
-const beijing = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const timeOf = (ms) => beijing.format(ms);
-const timeToTenth = (ms) => `${timeOf(ms)}.${Math.floor((((ms % 1000) + 1000) % 1000) / 100)}`;
-
-function duration(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return say().seconds(seconds);
-  if (seconds < 3600) return say().minutes(Math.floor(seconds / 60), String(seconds % 60).padStart(2, "0"));
-  return say().hours(Math.floor(seconds / 3600), String(Math.floor((seconds % 3600) / 60)).padStart(2, "0"));
-}
-
-function afterAlarm(ms) {
-  if (ms < 0) return `−${(-ms / 1000).toFixed(2)} s`;
-  if (ms < 10_000) return `+${(ms / 1000).toFixed(2)} s`;
-  if (ms < 60_000) return `+${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.floor(ms / 1000);
-  const two = (value) => String(value).padStart(2, "0");
-  const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return `+${seconds < 3600 ? minutes : `${Math.floor(seconds / 3600)}:${minutes}`}`;
-}
 
 const serverNow = () => (clock === null ? Date.now() : clock.now_ms + (performance.now() - clock.at) * clock.rate);
-const methane = (value) => `${Math.round(value * 10) / 10} %LEL`;
 
 // --- one incident --------------------------------------------------------------------------------------------------------------------
-
-function stampOf(clocks, step) {
-  if (step !== "valve") return clocks[step];
-  return [clocks.T1, clocks.T4].filter((ms) => ms !== null).sort((a, b) => a - b)[0] ?? null;
-}
-
-function fact(name, looks, words, small) {
-  const value = element("dd", looks ? looks[0] : "", looks ? hidden(looks[1]) : null, words);
-  if (small) value.append(element("small", "", small));
-  return element("div", "", element("dt", "", name), value);
-}
-
-function factsOf(incident) {
-  const words = say();
-  const facts = element("dl", "facts");
-  if (incident.ch4_lel === null) facts.append(fact(words.methane, null, words.noMethane));
-  else facts.append(fact(words.methane, null, methane(incident.ch4_lel), incident.alarm_lel === null ? null : words.setPoint(methane(incident.alarm_lel))));
-  const cause = incident.valve_cause_words ? words.byLinkage(incident.valve_cause_words[language]) : null;
-  facts.append(fact(words.valve, VALVE_LOOKS[incident.valve], incident.valve_words[language], cause));
-  const call = incident.call;
-  facts.append(call ? fact(words.call, CALL_LOOKS[call.outcome] ?? ["waits", "☎"], call.words[language], call.name) : fact(words.call, null, words.noCall));
-  const order = incident.order;
-  if (order) {
-    const who = [order.words[language], order.crew_id ? words.crew(order.crew_id) : words.noCrew, order.technician_id].filter(Boolean);
-    facts.append(fact(words.order, null, order.order_no, who.join(" · ")));
-  } else facts.append(fact(words.order, null, words.noOrder));
-  return facts;
-}
-
-function stepsOf(incident) {
-  const words = say();
-  const list = element("ol", "steps");
-  list.setAttribute("aria-label", words.clocks);
-  const waited = new Set();
-  for (const step of STEPS_OF_KIND[incident.kind] ?? STEPS) {
-    const ms = stampOf(incident.clocks, step);
-    const track = TRACK[step] ?? "crew";
-    const state = ms !== null ? "done" : incident.state === "open" && !waited.has(track) ? "next" : "later";
-    if (state === "next") waited.add(track);
-    const mark = { done: "✓ ", next: "▸ ", later: "○ " }[state];
-    const item = element("li", state, element("span", "", hidden(mark), words.steps[step]));
-    if (ms !== null) item.append(element("b", "", step === "T0" ? timeOf(ms) : afterAlarm(ms - incident.clocks.T0)));
-    else item.append(element("b", "", state === "next" ? words.waiting : incident.state === "open" ? "–" : words.none));
-    if (step === "valve" && ms !== null && ms === incident.clocks.T1) item.append(element("small", "", words.locally));
-    list.append(item);
-  }
-  return list;
-}
 
 function newCard(id) {
   const card = { root: element("article", "incident fresh"), head: element("div", "head"), body: element("div"), details: element("details") };
@@ -143,10 +48,10 @@ function draw(incident) {
   const open = incident.state === "open";
   card.root.classList.toggle("open", open);
   card.root.classList.toggle("finished", !open);
-  const title = element("h3", "", incident[`address_${language}`]);
+  const title = element("h3", "", incident[`address_${speech.language}`]);
   title.id = `place-${incident.incident_id}`;
   card.root.setAttribute("aria-labelledby", title.id);
-  const kind = element("p", "kind", hidden(open ? "⚠ " : "✓ "), incident.kind_words[language], open ? "" : ` · ${words.closed}`);
+  const kind = element("p", "kind", hidden(open ? "⚠ " : "✓ "), incident.kind_words[speech.language], open ? "" : ` · ${words.closed}`);
   if (incident.simulated) kind.append(element("span", "tag", words.simulatedTag));
   card.since = element("b");
   card.head.replaceChildren(kind, title, element("p", "since", card.since, element("span", "", open ? words.since : words.took)));
@@ -177,15 +82,9 @@ function drawStory(id) {
     ...told.map((entry) => {
       const time = element("time", "", timeToTenth(entry.at_ms));
       time.dateTime = new Date(entry.at_ms).toISOString();
-      return element("li", "", time, element("span", "", entry[language]));
+      return element("li", "", time, element("span", "", entry[speech.language]));
     }),
   );
-}
-
-/** Of many re-sends in a row the first and the last are told; their count is in the sentence. */
-function folded(entries) {
-  const isResend = (index) => entries[index]?.kind === "close_resent";
-  return entries.filter((_, index) => !(isResend(index) && isResend(index - 1) && isResend(index + 1)));
 }
 
 // --- the whole page ------------------------------------------------------------------------------------------------------------------
@@ -236,10 +135,10 @@ function forget(id) {
 }
 
 function drawFixed() {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = speech.language === "zh" ? "zh-CN" : "en";
   for (const spoken of document.querySelectorAll("[data-say]")) spoken.textContent = say()[spoken.dataset.say];
-  $("zh").setAttribute("aria-pressed", String(language === "zh"));
-  $("en").setAttribute("aria-pressed", String(language === "en"));
+  $("zh").setAttribute("aria-pressed", String(speech.language === "zh"));
+  $("en").setAttribute("aria-pressed", String(speech.language === "en"));
 }
 
 function drawLive() {
@@ -265,7 +164,7 @@ function drawLive() {
 }
 
 function setLanguage(chosen) {
-  language = chosen;
+  speech.language = chosen;
   try {
     localStorage.setItem("language", chosen);
   } catch {
@@ -379,7 +278,7 @@ function take(name, data) {
     if (story && !story.has(data.entry_id)) {
       story.set(data.entry_id, data);
       drawStory(data.incident_id);
-      if (ANNOUNCED.has(data.kind)) $("announced").textContent = `${data[`address_${language}`]}：${data[language]}`;
+      if (ANNOUNCED.has(data.kind)) $("announced").textContent = `${data[`address_${speech.language}`]}：${data[speech.language]}`;
     } else if (!story && cards.get(data.incident_id)?.details.open) void readStory(data.incident_id);
   } else if (name === "order") void readFigures();
 }
@@ -429,7 +328,7 @@ function begin() {
   }
   const asked = new URLSearchParams(location.search).get("lang");
   const wanted = [asked, remembered, ...navigator.languages].find(Boolean) ?? "zh";
-  language = wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
+  speech.language = wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
   $("zh").addEventListener("click", () => setLanguage("zh"));
   $("en").addEventListener("click", () => setLanguage("en"));
   drawFixed();

@@ -1,6 +1,6 @@
 // The page's own words in both languages. What happened in an incident is worded by the API, not here.
 
-export const WORDS = {
+const WORDS = {
   zh: {
     skip: "跳到事件",
     purpose: "家中燃气一旦泄漏：一秒内切断阀门，同时派抢修人员、给住户打电话。无须任何人按键。",
@@ -50,3 +50,7 @@ export const WORDS = {
     seconds: (s) => `${s} s`, minutes: (m, s) => `${m} min ${s} s`, hours: (h, m) => `${h} h ${m} min`,
   },
 };
+
+/** The language that is read now. */
+export const speech = { language: "zh" };
+export const say = () => WORDS[speech.language];

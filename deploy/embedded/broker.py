@@ -40,11 +40,16 @@ class BrokerServer(Protocol):
     def stop(self) -> None: ...
 
 
-def choose_broker(folder: Path, accounts: Mapping[str, str], say: Say = silence) -> BrokerServer:
-    """The broker for a data folder; ``accounts`` maps the stations' names to their passwords."""
+def choose_broker(folder: Path, accounts: Mapping[str, str], say: Say = silence, *, line_commands: bool = True) -> BrokerServer:
+    """The broker for a data folder; ``accounts`` maps the stations' names to their passwords.
+
+    ``line_commands`` False is an exercise: an access list that lets no command of the line through.
+    """
     found = obtain(say=say)
     if found is not None:
-        return MosquittoServer(folder / "mosquitto", found, accounts, say=say)
+        server = MosquittoServer(folder / "mosquitto", found, accounts, say=say)
+        server.line_commands = line_commands
+        return server
     say(
         "本机没有 mosquitto，也无法解出：改用内置 rumqttd。它没有访问控制（任何账号都能冒充任何设备），重启后会话丢失，"
         "因此模拟小区以外不允许开阀，设备账号也不可用。正式使用请安装 mosquitto 2（apt install mosquitto）",

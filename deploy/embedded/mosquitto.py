@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from deploy.embedded.account import Say, as_account, home_for, own, programs_for, service_account, silence
-from deploy.embedded.mosquitto_files import ACCESS, configuration, password_hash, password_lines
+from deploy.embedded.mosquitto_files import access, configuration, password_hash, password_lines
 from deploy.embedded.mosquitto_program import Mosquitto
 from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.processes import LOOPBACK, alive, command_line, dies_with_parent, last_line, stop_child, stop_orphan
@@ -39,6 +39,7 @@ class MosquittoServer:
         self._stations = {account: password_hash(password) for account, password in accounts.items()}
         self._child: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.line_commands = True
 
     @property
     def pid(self) -> int | None:
@@ -55,7 +56,7 @@ class MosquittoServer:
         self.port = port
         user = self._account.name if self._account else None
         self._write("mosquitto.conf", configuration(self.folder, port, user), 0o600)
-        self._write("access", ACCESS, 0o600)
+        self._write("access", access(line_commands=self.line_commands), 0o600)
         if not (self.folder / "passwords").exists():
             self._write("passwords", password_lines(self._stations, {}), 0o600)
         self._write_stations_again()

@@ -37,6 +37,15 @@ pattern write gas/v1/%u/up/#
 pattern read gas/v1/%u/down/#
 """
 
+_COMMANDS: Final = "topic write gas/v1/+/down/#"
+_PROMISES_ONLY: Final = "topic write gas/v1/+/down/ack"
+
+
+def access(*, line_commands: bool) -> str:
+    """Who may use which topic. Without ``line_commands`` (an exercise) the broker drops the line's commands, as a wrong ACL would."""
+    return ACCESS if line_commands else ACCESS.replace(_COMMANDS, _PROMISES_ONLY)
+
+
 _CONFIGURATION: Final = """\
 # Written at every start by Gas Sentinel; changes here are lost.
 listener {port} 127.0.0.1

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import psycopg
 
 from simulator.platform import PlatformApi
-from simulator.report.facts import Incident, Quarantined
+from simulator.report.facts import Incident, Quarantined, Stored
 
 QUARANTINED = """
     SELECT account, reason, sum(count)::bigint AS count FROM quarantine
@@ -22,6 +22,13 @@ async def incidents(api: PlatformApi, homes: Iterable[str], accounts: Iterable[s
             timeline = await api.get(f"incidents/{brief['incident_id']}/timeline")
             found.append(Incident(detail, tuple(timeline["items"])))
     return tuple(reversed(found))
+
+
+async def stored(api: PlatformApi, home_id: str, since_ms: int) -> Stored:
+    """What the platform stored of this home's detector since ``since_ms``."""
+    found = await api.get(f"homes/{home_id}/readings", from_ms=since_ms, limit=5_000)
+    values = [reading["ch4_lel"] for reading in found["detector"] if reading["ch4_lel"] is not None]
+    return Stored(len(values), max(values, default=0.0))
 
 
 async def crews(api: PlatformApi) -> Mapping[str, bool]:

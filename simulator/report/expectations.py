@@ -30,7 +30,8 @@ def _en(*words: str) -> str:
 
 def expectations(facts: Facts) -> list[Finding]:
     """One finding an expectation."""
-    return [_count(facts), _closed_by(facts), _household(facts), _order(facts)]
+    found = [_count(facts), _closed_by(facts), _household(facts), _order(facts)]
+    return [*found, _noise(facts)] if facts.scenario.home.leak_m3h is None else found
 
 
 def _count(facts: Facts) -> Finding:
@@ -83,6 +84,18 @@ def _order(facts: Facts) -> Finding:
         right,
         f"工单：{_zh(*states)}；事件：{_zh(*closed)}；应为复气归档{late_zh}",
         f"order: {_en(*states)}; incident: {_en(*closed)}; expected restored and archived{late_en}",
+    )
+
+
+def _noise(facts: Facts) -> Finding:
+    """Nothing happening proves something only where the platform had readings that came near the set-point."""
+    set_point, stored = facts.plans[facts.story_home].set_point_lel, facts.stored
+    right = stored.count > 0 and set_point / 2 < stored.highest_lel < set_point
+    return _found(
+        "expected_noise",
+        right,
+        f"平台存有 {stored.count} 条读数，最高 {stored.highest_lel:.1f} %LEL，报警值 {set_point:g}",
+        f"{stored.count} readings stored, the highest {stored.highest_lel:.1f} %LEL, set-point {set_point:g}",
     )
 
 

@@ -54,6 +54,14 @@ class Quarantined:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the platform stored of the readings of the story's detector: how many, and the highest in %LEL."""
+
+    count: int = 0
+    highest_lel: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The facts of one scenario. Stamps are Unix ms of the platform's clock, which runs ``clock_rate`` times real time."""
@@ -71,6 +79,7 @@ class Facts:
     phones: tuple[PhoneReport, ...] = ()
     crews: Mapping[str, bool] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
+    stored: Stored = Stored()
     timed_out: bool = False
 
     def of_home(self, home_id: str) -> list[Incident]:

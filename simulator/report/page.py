@@ -47,6 +47,7 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "expected_closing": ("由谁关阀", "who closed the valve"),
     "expected_household": ("住户", "household"),
     "expected_order": ("工单结局", "end of the order"),
+    "expected_noise": ("噪声读数", "the noise was seen"),
 }
 _VERDICTS = {"held": ("成立", "held"), "broken": ("违反", "BROKEN"), "not_observed": ("未观察", "not observed")}
 

@@ -32,11 +32,12 @@ class Home(_Part):
     gather_shown_s: float = Field(8.0, gt=0, description="the time until the detector alarms, shown in this many seconds")
     linkage: bool = True
     alarm_message: bool = True
+    own_set_point_lel: float | None = Field(None, ge=5, le=25, description="where the detector itself alarms, if not as registered")
     wake_s: float = Field(4.5, ge=0, description="from the detector's alarm until its radio has sent it, s")
     register_step_m3: float = Field(0.01, gt=0)
     telemetry_s: float = Field(15.0, gt=0)
-    noise_lel: float = Field(0.1, ge=0)
-    noise_limit_lel: float = Field(0.4, ge=0)
+    noise_lel: float = Field(0.03, ge=0)
+    noise_limit_lel: float = Field(0.1, ge=0)
 
 
 class Answering(_Part):

@@ -44,8 +44,9 @@ class HomePlan:
 class Traits:
     """What the registry does not say: the room, how the devices are made, and how they report.
 
-    ``alarm_message`` False: the detector never uses the alarm topic, its gas shows in telemetry alone. ``wake_s``: seconds from
-    the detector's alarm until its radio has sent it.
+    ``alarm_message`` False: the detector never uses the alarm topic, its gas shows in telemetry alone. ``own_set_point_lel``: where the
+    detector itself alarms, if that is not the set-point of the registry. ``wake_s``: seconds from the detector's alarm until its radio
+    has sent it.
     """
 
     room_m3: float = 16.0
@@ -53,9 +54,10 @@ class Traits:
     linkage: bool = True
     register_step_m3: float = 0.01
     travel_s: float = 3.0
-    noise_lel: float = 0.1
-    noise_limit_lel: float = 0.4
+    noise_lel: float = 0.03
+    noise_limit_lel: float = 0.1
     alarm_message: bool = True
+    own_set_point_lel: float | None = None
     wake_s: float = 4.5
     telemetry_s: float = 60.0
 
@@ -101,13 +103,7 @@ class SimulatedHome:
         traits = self.traits
         self.ventilation_ach = traits.ventilation_ach
         self.air = room.RoomAir(traits.room_m3)
-        make = laser.DetectorMake(
-            set_point_lel=self.plan.set_point_lel,
-            warning_lel=self.plan.set_point_lel / 2,
-            hysteresis_lel=self.plan.set_point_lel / 10,
-            noise_lel=traits.noise_lel,
-            noise_limit_lel=traits.noise_limit_lel,
-        )
+        make = _detector_make(self.plan, traits)
         hung = laser.Detector(make=make, state="normal", on_for_s=_LONG_ON_S)
         self.detectors = {place.device_id: hung for place in self.plan.detectors}
         self.meter = None
@@ -124,6 +120,16 @@ class SimulatedHome:
     def alarmed(self) -> bool:
         """Whether one of its detectors shows alarm."""
         return any(detector.state == "alarm" for detector in self.detectors.values())
+
+    @property
+    def set_higher_than_registered(self) -> bool:
+        """Whether its detectors alarm only above the registry's set-point."""
+        return (self.traits.own_set_point_lel or 0.0) > self.plan.set_point_lel
+
+    def over_set_point(self, device_id: str) -> bool:
+        """Whether a detector shows a leak by the registry's set-point or by its own."""
+        detector = self.detectors[device_id]
+        return detector.state == "alarm" or round(detector.ch4_lel, 2) >= self.plan.set_point_lel
 
     @property
     def valve(self) -> ValveState:
@@ -198,8 +204,7 @@ class SimulatedHome:
         """Let the same home be made otherwise from now on: its detectors, its meter's linkage and register, how it reports."""
         self.traits = traits
         for device_id, hung in self.detectors.items():
-            make = replace(hung.make, noise_lel=traits.noise_lel, noise_limit_lel=traits.noise_limit_lel)
-            self.detectors[device_id] = replace(hung, make=make)
+            self.detectors[device_id] = replace(hung, make=_detector_make(self.plan, traits))
         if self.meter is not None:
             self.meter = replace(self.meter, make=_meter_make(traits))
 
@@ -208,6 +213,17 @@ class SimulatedHome:
         if self.meter is not None:
             index_m3 = max(self.meter.index_m3, index_m3)
             self.meter = replace(self.meter, index_m3=index_m3, valve="closed" if closed else "open", cause=cause if closed else None)
+
+
+def _detector_make(plan: HomePlan, traits: Traits) -> laser.DetectorMake:
+    set_point_lel = traits.own_set_point_lel or plan.set_point_lel
+    return laser.DetectorMake(
+        set_point_lel=set_point_lel,
+        warning_lel=set_point_lel / 2,
+        hysteresis_lel=set_point_lel / 10,
+        noise_lel=traits.noise_lel,
+        noise_limit_lel=traits.noise_limit_lel,
+    )
 
 
 def _meter_make(traits: Traits) -> gas_meter.MeterMake:

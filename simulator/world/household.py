@@ -49,6 +49,11 @@ class Household:
         """The id of the home's meter, if it has one."""
         return None if self.home.plan.meter is None else self.home.plan.meter.device_id
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether its valve is not moving."""
+        return self.home.valve not in ("closing", "opening")
+
     def tell(self, zh: str, en: str) -> None:
         """Add a line to the story, under this home's address and incident."""
         self._narrate(
@@ -90,7 +95,7 @@ class Household:
         """One detector publishes its reading."""
         detector = self.home.detectors[device_id]
         ch4_lel = round(detector.ch4_lel, 2)
-        if detector.state == "alarm":
+        if self.home.over_set_point(device_id):
             self._note_publication("telemetry")
         self.radios[device_id].detector_telemetry(ch4_lel=ch4_lel, state=detector.state, power="mains")
 
@@ -111,7 +116,7 @@ class Household:
     # --- what happens in it ---------------------------------------------------------------------------------
 
     def pass_time(self, dt_s: float) -> bool:
-        """Let ``dt_s`` seconds of the world pass; returns whether a detector came to alarm in them."""
+        """Let ``dt_s`` seconds of the world pass; returns whether a detector came to show a leak in them."""
         now_ms = self._clock.now_ms()
         alarmed = False
         for happening in self.home.step(dt_s, now_ms):
@@ -120,7 +125,23 @@ class Household:
             else:
                 alarmed |= happening.now == "alarm"
                 self._detector_changed(happening)
-        return alarmed
+        return self._crossed_silently() or alarmed
+
+    def _crossed_silently(self) -> bool:
+        """Whether a reading came to the registry's set-point below the detector's own: it says nothing but its reading."""
+        if self.leak is None or self.leak.alarmed_ms is not None:
+            return False
+        over = [device_id for device_id in self.home.detectors if self.home.over_set_point(device_id)]
+        if not over or not self.home.set_higher_than_registered:
+            return False
+        device_id, ch4_lel = over[0], self.home.detectors[over[0]].ch4_lel
+        self.leak.alarmed_ms, self.leak.device_id = self._clock.now_ms(), device_id
+        self.tell(
+            f"读数达到 {ch4_lel:.1f} %LEL（T0），探测器自身不报警",
+            f"the reading reaches {ch4_lel:.1f} %LEL (T0); the detector itself is silent",
+        )
+        self._after(self.home.traits.wake_s, lambda: self.report_detector(device_id))
+        return True
 
     def keep_up(self) -> None:
         """What the radios and the orders owe to the passing clock: repeats, and opens that nobody confirmed."""
@@ -212,7 +233,7 @@ class Household:
             late_ms = None if self.leak is None or self.leak.published_s is None else (now_s - self.leak.published_s) * 1000
             zh, en = "平台的关阀命令到达表具", "the platform's close command reaches the meter"
             if late_ms is not None:
-                zh, en = f"{zh}，距报警发出 {late_ms:.0f} 毫秒", f"{en}, {late_ms:.0f} ms after the alarm left"
+                zh, en = f"{zh}，距泄漏消息发出 {late_ms:.0f} 毫秒", f"{en}, {late_ms:.0f} ms after the leak was sent"
             self.tell(zh, en)
         elif command.command == "open_valve":
             self.tell("开阀指令到达表具，等待现场人员按键", "the order to open reaches the meter and waits for a hand at its key")

@@ -30,13 +30,17 @@ _MOST_STEPS_A_TICK = 2_000
 
 @dataclass(slots=True)
 class _Watched:
-    """A home that is stepped at every tick; ``rate`` is how many of its seconds one clock second stands for."""
+    """A home that is stepped at every tick; ``rate`` is how many of its seconds one clock second stands for.
+
+    ``until_rest``: nothing happens in it but its valve moving, so that it needs no steps once that is at rest.
+    """
 
     household: Household
     stepped_s: float
     rate: float = 1.0
     debt_s: float = 0.0
     gathering: bool = False
+    until_rest: bool = False
 
 
 class Town:
@@ -99,6 +103,8 @@ class Town:
             heapq.heappop(self._agenda)[2]()
         for watched in list(self._watched.values()):
             self._step_watched(watched, now_s)
+            if watched.until_rest and watched.household.at_rest:
+                self.unwatch(watched.household.home.plan.home_id)
         for household in self.households.values():
             household.keep_up()
 
@@ -119,6 +125,7 @@ class Town:
         if home_id not in self._watched:
             self._catch_up(self.households[home_id])
             self._watched[home_id] = _Watched(self.households[home_id], self.clock.monotonic())
+        self._watched[home_id].until_rest = False
 
     def unwatch(self, home_id: str) -> None:
         """Step this home only when it reports."""
@@ -204,9 +211,17 @@ class Town:
             self.record.misdelivered.append(f"{topic}: {message.device_id}")
             return
         if isinstance(message, Command):
-            household.obey(parts[2], message)
+            self._obey(household, parts[2], message)
         else:
             household.promised(message)
+
+    def _obey(self, household: Household, account: str, command: Command) -> None:
+        home_id = household.home.plan.home_id
+        self._catch_up(household)
+        household.obey(account, command)
+        if not household.at_rest and home_id not in self._watched:
+            self.watch(home_id)
+            self._watched[home_id].until_rest = True
 
     def fall_silent(self) -> None:
         """Every device loses its connection."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -97,6 +98,19 @@ def test_each_moment_of_a_call_is_told_once(start_console: Callable[..., Served]
         records.change("calls", "call_id", call, key="1", key_ms=T0 + 5000, answered_ms=T0 + 2000, outcome="confirmed")
         told += until(events, lambda event, data: event == "timeline" and data["kind"] == "call_key")
     assert [data["kind"] for name, data in told if name == "timeline"] == ["call_placed", "call_ringing", "call_answered", "call_key"]
+
+
+def test_a_sentence_that_comes_before_its_incident_waits_for_it(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console(heartbeat_s=0.1)
+    incident_id = uuid4()
+    with watching(console) as events:
+        with records.db.transaction():
+            order = records.order(incident_id)
+            records.step(order, "created", T0 + 60, "created")
+        until(events, lambda event, data: event == "order")
+        records.incident(1, incident_id=incident_id)
+        told = until(events, lambda event, data: event == "timeline")
+    assert told[-1][1]["en"] == "Emergency order created: QX-260402-0001"
 
 
 def test_beats_carry_the_servers_time_as_comment_and_event(start_console: Callable[..., Served]) -> None:

@@ -160,7 +160,8 @@ def test_orders_are_found_by_crew_technician_and_incident(console: Served, recor
     assert numbers(open=False) == ["3"]
     assert numbers(crew_id=crew, open=True) == ["2", "1"]
     assert numbers(crew_id="none") == []
-    assert numbers(technician_id=f"{crew}-A") == ["3", "1"], "his own, and his crew's that nobody accepted"
+    assert numbers(technician_id=f"{crew}-A") == ["3", "2", "1"], "his own and his crew's"
+    assert numbers(technician_id="somebody") == []
     assert numbers(incident_id=incidents[1]) == ["2"]
     found = console.get("/api/v1/orders/QX-260402-0003")
     assert found["state_words"] == {"zh": "已归档", "en": "archived"}

@@ -53,8 +53,8 @@ def order_no(records: Records) -> str:
 
 
 ORDER_STEPS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
-    ("accept", {}, "accept", {}),
-    ("on-site", {}, "on_site", {}),
+    ("accept", {}, "accept", {"note": ""}),
+    ("on-site", {}, "on_site", {"note": ""}),
     ("no-access", {"note": "无人应门"}, "no_access", {"note": "无人应门"}),
     ("made-safe", {"reading_lel": 0.4, "note": ""}, "made_safe", {"reading_lel": 0.4, "note": ""}),
     ("cause", {"cause": "hose", "note": "软管老化"}, "record_cause", {"cause": "hose", "note": "软管老化"}),

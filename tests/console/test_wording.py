@@ -5,46 +5,18 @@ from typing import Any, get_args
 
 import pytest
 
-from console.vocabulary import CALL_OUTCOMES, INCIDENT_KINDS, ORDER_STATES, VALVE_CAUSES, VALVE_KNOWLEDGE, said
-from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, ORDER_STEPS, call_words, event_words, step_words
+from alarm_engine.record import EventKind
+from console.order_wording import ORDER_STEPS, step_words
+from console.vocabulary import CALL_OUTCOMES, INCIDENT_KINDS, ORDER_STATES, TASK_KINDS, VALVE_CAUSES, VALVE_KNOWLEDGE, said
+from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, call_words, event_words
 from core.messages import ValveCause
 from core.station import IncidentKind, ValveKnowledge
+from dispatch.judgement.call_outcome import CallOutcome
+from dispatch.judgement.order_table import OrderEvent, OrderState
+from dispatch.tasks import PRIORITY
 
-LINE_KINDS = [
-    "opened",
-    "leak_again",
-    "close_sent",
-    "close_resent",
-    "close_accepted",
-    "reported_closed",
-    "closed_locally",
-    "no_answer",
-    "refused",
-    "travel_time_over",
-    "open_requested",
-    "open_refused",
-    "open_sent",
-    "opened",
-    "open_expired",
-    "device_added",
-    "closed",
-    "order_sent",
-]
-ORDER_EVENTS = [
-    "created",
-    "assign",
-    "wait",
-    "reassign",
-    "accept",
-    "on_site",
-    "no_access",
-    "made_safe",
-    "record_cause",
-    "tightness_test",
-    "leak_again",
-    "restore",
-    "archive",
-]
+LINE_KINDS = get_args(EventKind)
+ORDER_EVENTS = ["created", *get_args(OrderEvent), "on_site", "no_access", "made_safe", "tightness_test", "valve"]
 FULL = {
     "ch4_lel": 23.0, "alarm_lel": 10.0, "event": "leak", "lane": "alarm", "cause": "linkage", "attempt": 2, "sends": 3, "reason": "busy",
     "device_id": "D1", "kind": "leak", "order_no": "QX-260402-0001", "crew_id": "芙蓉-1", "distance_m": 1830, "reading_lel": 0.4,
@@ -93,6 +65,9 @@ def test_every_kind_of_incident_opens_with_words_of_its_own(kind: str) -> None:
 def test_closed_lists_are_complete() -> None:
     assert set(VALVE_KNOWLEDGE) == set(get_args(ValveKnowledge))
     assert set(VALVE_CAUSES) == set(get_args(ValveCause))
+    assert set(ORDER_STATES) == set(get_args(OrderState))
+    assert set(CALL_OUTCOMES) == {"under_way", *get_args(CallOutcome)}
+    assert set(PRIORITY) <= set(TASK_KINDS)
     for table in (VALVE_KNOWLEDGE, VALVE_CAUSES, ORDER_STATES, CALL_OUTCOMES, INCIDENT_KINDS):
         for words in table.values():
             assert HAN.search(words.zh)
@@ -113,7 +88,7 @@ def test_closed_lists_are_complete() -> None:
             "Leak found in routine telemetry: methane at 12.3 %LEL (set-point 10)",
         ),
         (
-            "opened", {"order_no": 1775120400123, "attempt": 1},
+            "opened_valve", {"by": "tech-1", "attempt": 1},
             "现场人员在表前按键确认，阀门已打开", "The valve was opened, confirmed by a person at the meter",
         ),
         (

@@ -33,7 +33,7 @@ from dispatch.voice.protocol import (
 
 # Thursday 2 April 2026, 10:00 in Shanghai.
 MORNING_MS = 1_775_095_200_000
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class PlayedVoiceWorker:

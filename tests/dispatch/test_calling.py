@@ -9,6 +9,7 @@ import pytest
 from core.clock import ManualClock
 from core.station import LeakAgainMessage
 from deploy.embedded.testing import TestPostgres
+from dispatch import switchboard
 from dispatch.database import DatabaseAway
 from dispatch.station import Station
 from dispatch.voice.protocol import CallRequest
@@ -46,7 +47,8 @@ async def test_nobody_answers_and_a_person_gets_a_task_at_90_seconds(
     await worker.next_call()  # calling goes on
     row = await ended(records, first)
     assert (row["sip_code"], row["q850_cause"], row["cause_source"], row["reason"]) == (487, 19, "mapped", "no_answer")
-    assert [r["attempt"] for r in await records.rows("SELECT attempt FROM calls ORDER BY attempt")] == [1, 2, 3, 4]
+    attempts = await records.until("SELECT attempt FROM calls ORDER BY attempt", enough=lambda rows: len(rows) > 3)
+    assert [row["attempt"] for row in attempts] == [1, 2, 3, 4]
 
 
 async def test_an_early_hang_up_is_called_back(
@@ -186,6 +188,44 @@ async def test_gas_again_after_made_safe_rings_again(
     assert (await records.until("SELECT attempt FROM calls WHERE call_id = %s", UUID(again.call_id))) == [{"attempt": 2}]
 
 
+async def test_a_ladder_that_memory_let_go_of_begins_anew_from_its_row(
+    station: Station,
+    line: Line,
+    worker: PlayedVoiceWorker,
+    records: Records,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(switchboard, "_KEPT_OVER", 1)
+    message = order_message()
+    calls = []
+    for each in (message, order_message()):
+        line.say(each)
+        calls.append(await worker.next_call())
+        worker.presses(calls[-1], "1", "confirmed")
+        await ended(records, calls[-1])
+    call = calls[0]
+    await records.until("SELECT 1 FROM ladders WHERE done", enough=lambda rows: len(rows) == 2)
+    assert not station.switchboard.knows(message.incident_id)
+    await clock.advance(3600)
+    line.say(LeakAgainMessage(message_id=uuid4(), incident_id=message.incident_id, at_ms=clock.now_ms()))
+    again = await worker.next_call()
+    assert (again.address, again.call_id != call.call_id) == (call.address, True)
+
+
+async def test_a_canary_leaves_no_task_at_the_desk(
+    station: Station, line: Line, worker: PlayedVoiceWorker, records: Records, clock: ManualClock
+) -> None:
+    line.say(order_message(order_kind="canary", incident_kind="canary", send_crew=False))
+    await worker.next_call()
+    await clock.advance(91)
+    fence = order_message(call=False)
+    line.say(fence)
+    await line.until_taken(fence)
+    assert await records.rows("SELECT kind FROM tasks") == []
+    assert await records.rows("SELECT state FROM work_orders WHERE kind = 'canary'") == [{"state": "waiting"}]
+
+
 async def test_the_phone_rings_with_the_database_away_and_the_order_follows(
     station: Station, line: Line, worker: PlayedVoiceWorker, records: Records, postgres: TestPostgres, database: str
 ) -> None:
@@ -205,6 +245,23 @@ async def test_the_phone_rings_with_the_database_away_and_the_order_follows(
     (order,) = await records.rows("SELECT * FROM work_orders")
     assert (order["state"], order["crew_id"]) == ("assigned", "C1")
     assert len(worker.requests) == 1
+
+
+async def test_phones_ring_beyond_the_brokers_window_while_the_database_is_away(
+    life: Life, line: Line, worker: PlayedVoiceWorker, records: Records, postgres: TestPostgres, database: str
+) -> None:
+    async with life(inbox_window=4):
+        await reachable(postgres, database, "false")
+        messages = [order_message(home=home(contacts=(contact(number),))) for number in range(1, 13)]
+        for message in messages:
+            line.say(message)
+        rung = {(await worker.next_call()).address for _ in messages}
+        assert len(rung) == 12
+        assert line.taken == []  # given back to the broker, but not promised
+        await reachable(postgres, database, "true")
+        for message in messages:
+            await line.until_taken(message)
+        assert len(await records.rows("SELECT 1 FROM work_orders")) == 12
 
 
 async def reachable(postgres: TestPostgres, database: str, allowed: str) -> None:

@@ -44,7 +44,7 @@ async def test_a_leak_gets_an_order_a_crew_and_a_call(station: Station, line: Li
     ]
     assert call.address == "sip:8001@sim.invalid"
     assert call.simulated
-    assert call.text.startswith("云栖花园三栋幺单元五零幺室。燃气泄漏，请马上离开！")
+    assert call.text.startswith("云栖花园三栋幺单元五零幺室。燃气泄漏，马上离开！")
     worker.presses(call, "1", "confirmed")
     (row,) = await records.until("SELECT * FROM calls WHERE outcome = 'confirmed'")
     assert (row["sip_code"], row["q850_cause"], row["key"], row["attempt"]) == (200, 16, "1", 1)
@@ -126,7 +126,7 @@ async def test_the_words_follow_the_valve(station: Station, line: Line, worker: 
     line.say(message)
     call = await worker.next_call()
     worker.answer(call)
-    worker.speak(call, "燃气泄漏，请马上离开！")
+    worker.speak(call, "燃气泄漏，马上离开！")
     line.say(ValveMessage(message_id=uuid4(), incident_id=message.incident_id, at_ms=MORNING_MS + 2000, valve="reported_closed"))
     words = await worker.next_words()
     assert words.call_id == call.call_id
@@ -139,7 +139,7 @@ async def test_the_words_follow_the_valve(station: Station, line: Line, worker: 
     await line.until_taken(late)
     assert (await records.rows("SELECT valve FROM work_orders")) == [{"valve": "reported_closed"}]
     (said,) = await records.until("SELECT said FROM calls WHERE cardinality(said) > 0")
-    assert said["said"] == ["燃气泄漏，请马上离开！"]
+    assert said["said"] == ["燃气泄漏，马上离开！"]
 
 
 async def test_a_valve_that_does_not_answer_makes_the_order_urgent(station: Station, line: Line, records: Records) -> None:

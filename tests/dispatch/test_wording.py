@@ -13,10 +13,10 @@ from tests.dispatch.played import home
 def test_the_whole_message_in_chinese() -> None:
     assert wording.message(home(), "reported_closed", "zh") == (
         "云栖花园三栋幺单元五零幺室。",
-        "燃气泄漏，请马上离开！",
-        "不要开关任何电器。",
-        "顺路打开窗户。",
-        "可以挂断电话，我们会再打来。",
+        "燃气泄漏，马上离开！",
+        "不要碰开关。",
+        "顺路开窗。",
+        "请挂断，我们会再打来。",
         "燃气表报告阀门已经关闭，但屋里可能还有燃气，不要返回。",
         "已经离开，请按一。",
         "需要帮助，请按二。",
@@ -26,7 +26,7 @@ def test_the_whole_message_in_chinese() -> None:
 
 def test_the_whole_message_in_english() -> None:
     said = wording.message(home(), "no_answer", "en")
-    assert said[0] == "Room 5 0 1, Unit 1, Building 3, 云栖花园, Yuelu District."
+    assert said[0] == "Building 3, Unit 1, Room 5 0 1."
     assert said[1] == "Gas is leaking, leave now!"
     assert "may still be open" in said[5]
     assert said[6:] == ("If you are out, press one.", "If you need help, press two.", "If this is not your home, press nine.")
@@ -41,6 +41,9 @@ def test_numbers_are_read_digit_by_digit(written: str, spoken: str) -> None:
 
 
 def test_an_address_with_words_of_its_own() -> None:
+    assert wording.spoken_address(home(estate="Yunqi Garden", building="12"), "en") == "Building 1 2, Unit 1, Room 5 0 1, Yunqi Garden."
+    nameless = home(building="东座", unit="", room="")
+    assert wording.spoken_address(nameless, "en") == "Room 5 0 1, Unit 1, Building 3, Yuelu District."
     assert wording.spoken_address(home(building="东座", unit="", room="A12"), "zh") == "云栖花园东座A幺二室。"
     assert wording.spoken_address(home(estate=""), "zh") == "岳麓区 云栖花园 三栋 幺单元 五零幺室。"
 

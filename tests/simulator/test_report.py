@@ -11,7 +11,7 @@ import pytest
 from core.messages import Command, CommandName
 from simulator.phones.lines import PhoneReport
 from simulator.report import Report
-from simulator.report.facts import CLOCKS, Facts, Incident, Quarantined
+from simulator.report.facts import CLOCKS, Facts, Incident, Quarantined, Stored
 from simulator.scenarios import load
 from simulator.world.home import DevicePlace, HomePlan
 from simulator.world.record import Heard, Leak, ValveMove, WorldRecord
@@ -225,7 +225,8 @@ def test_a_promise_is_measured_in_real_time_on_a_faster_clock() -> None:
 
 
 def quiet() -> Facts:
-    return replace(good(), scenario=load("noisy-sensor"), record=WorldRecord(), incidents=(), phones=())
+    scenario, stored = load("noisy-sensor"), Stored(30, 7.2)
+    return replace(good(), scenario=scenario, record=WorldRecord(), incidents=(), phones=(), stored=stored)
 
 
 def test_nothing_happening_is_green_where_nothing_may_happen() -> None:
@@ -241,6 +242,8 @@ def test_anything_happening_is_red_where_nothing_may_happen() -> None:
     )
     rang = replace(quiet(), phones=(PhoneReport(event="ringing", number="000100000011", call="a", at_ms=T),))
     assert Report.of(rang).broken() == ("expected_household",)
+    for unseen in (Stored(), Stored(30, 2.0)):
+        assert Report.of(replace(quiet(), stored=unseen)).broken() == ("expected_noise",)
     closed = replace(quiet(), record=WorldRecord(heard=[heard("close_valve", T)]))
     assert Report.of(closed).broken() == ("expected_closing",)
 

@@ -169,6 +169,16 @@ async def test_a_repeated_command_is_answered_again_and_recorded_as_such() -> No
     assert len(s.town.record.moves_to("H1", "closing")) == 1
 
 
+async def test_a_valve_that_is_told_to_close_arrives_in_its_travel_time_in_a_home_that_nobody_watches() -> None:
+    s = scene(replace(FAST, telemetry_s=60.0))
+    await s.pass_time(2)
+    s.command(1, "close_valve", 5)
+    await s.pass_time(2.5)
+    assert s.air.on("gas/v1/M1/up/ack")[-1]["result"] == "accepted"
+    await s.pass_time(1)
+    assert s.air.on("gas/v1/M1/up/ack")[-1]["result"] == "done"
+
+
 async def test_an_open_needs_the_key_within_a_minute() -> None:
     s = scene()
     s.command(1, "close_valve", 5)
@@ -210,8 +220,20 @@ async def test_a_leak_in_telemetry_alone_never_uses_the_alarm_topic() -> None:
     assert s.air.on("gas/v1/D1/up/telemetry")[-1]["state"] == "alarm"
     await s.pass_time(60)
     assert s.air.on("gas/v1/D1/up/alarm") == []
-    assert s.air.on("gas/v1/D1/up/telemetry")[-1]["ch4_lel"] >= 10
     assert s.town.record.leaks[0].lane == "telemetry"
+
+
+async def test_a_detector_set_higher_than_its_home_shows_the_leak_in_normal_readings_only() -> None:
+    s = scene(replace(FAST, alarm_message=False, own_set_point_lel=25.0))
+    leak = s.town.start_leak("H1", 0.8, shown_s=5.0)
+    await s.until_alarm()
+    await s.pass_time(30)
+    last = s.air.on("gas/v1/D1/up/telemetry")[-1]
+    assert (last["state"], last["ch4_lel"] >= 10) == ("normal", True)
+    assert leak.alarmed_ms is not None
+    assert leak.alarmed_ms - leak.started_ms < 8_000
+    assert [topic for topic, _, _, _ in s.air.sent if topic.endswith("/alarm")] == []
+    assert s.town.households["H1"].home.valve == "open"
 
 
 async def test_the_aired_and_mended_home_says_that_it_is_clear() -> None:
