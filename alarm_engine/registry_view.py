@@ -31,7 +31,7 @@ class Placed:
 
 @dataclass(slots=True)
 class RegistryView:
-    """Homes and devices by id. Built once, then changed by :meth:`apply` between two messages."""
+    """Homes and devices by id. A change is built on a copy, in pieces, beside the picture in use, and taken over at once."""
 
     homes: dict[str, Home] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
@@ -39,8 +39,17 @@ class RegistryView:
     version: int = 0
     _by_home: dict[str, dict[str, Device]] = field(default_factory=dict)
 
+    def copy(self) -> "RegistryView":
+        """A picture to build a change on; some 30 ms for a city. What stands in a home is shared: only :meth:`apply` looks at it."""
+        return RegistryView(dict(self.homes), dict(self.devices), dict(self.detectors), self.version, self._by_home)
+
+    def take_over(self, other: "RegistryView") -> None:
+        """Use the other picture from now on, whole: no message sees half of an import."""
+        self.homes, self.devices, self.detectors, self.version = other.homes, other.devices, other.detectors, other.version
+        self._by_home = other._by_home
+
     def apply(self, homes: Iterable[Home], devices: Iterable[Device], version: int) -> None:
-        """Take one import's changes. Runs without a pause, so no message sees half of it."""
+        """Take changes, an import's or a piece of it. Doing it twice does no harm."""
         self.version = version
         touched: set[str] = set()
         for home in homes:

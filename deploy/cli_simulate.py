@@ -79,8 +79,10 @@ def run(
         raise UserError("--broken 只用于自启的平台", "--broken is for a platform started for the scenario, not with --platform")
     settings = {**played.platform, **(played.broken if broken else {})}
     with _platform(platform, clock_rate, spoken, settings, terminal) as line:
+        from core import log
         from simulator.run import run_scenario
 
+        log.configure("simulate", "warning")
         report = run_scenario(scenario, line, seed, clock_rate=clock_rate, on_progress=_narrate(terminal))
     result(report.render(spoken))
     if json_out is not None:

@@ -6,8 +6,8 @@ Starts from the registry and what was open when it stopped; then it decides unti
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
@@ -37,6 +37,8 @@ log = structlog.get_logger()
 
 _TICK_S = 0.05
 _LOOK_S = 1.0
+_PIECE = 1_000
+_Row = TypeVar("_Row")
 
 
 class Line:
@@ -142,7 +144,15 @@ class Line:
     async def _load_registry(self, connection: psycopg.AsyncConnection[Any]) -> None:
         rows = await load_registry(connection, self.state.registry.version)
         if rows.version > self.state.registry.version:
-            self.state.registry.apply(rows.homes, rows.devices, rows.version)
+            # A city in one go would stop the loop for a second; in pieces no leak waits for it.
+            fresh = self.state.registry.copy()
+            for homes in _pieces(rows.homes):
+                fresh.apply(homes, (), rows.version)
+                await asyncio.sleep(0)
+            for devices in _pieces(rows.devices):
+                fresh.apply((), devices, rows.version)
+                await asyncio.sleep(0)
+            self.state.registry.take_over(fresh)
             metrics.registry_version.set(rows.version)
 
     async def _tick(self) -> None:
@@ -210,6 +220,10 @@ class Line:
                 "registry_version": self.state.registry.version,
             },
         )
+
+
+def _pieces(rows: list[_Row]) -> Iterator[list[_Row]]:
+    return (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
 
 
 async def _listen(connection: psycopg.AsyncConnection[Any], act: Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]) -> None:

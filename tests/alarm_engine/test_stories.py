@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.alarm_engine.stage import OTHER_HOME, Stage
+from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage, device, home
 
 
 @pytest.fixture
@@ -293,3 +293,18 @@ def test_an_exercise_set_point_binds_simulated_homes_only(stage: Stage) -> None:
         | {"simulated": False}
     )
     assert stage.engine.set_point(real) == 10.0
+
+
+def test_a_registry_change_is_taken_over_whole(stage: Stage) -> None:
+    registry = stage.state.registry
+    fresh = registry.copy()
+    fresh.apply([home("H4", "M4")], [], version=2)
+    fresh.apply([], [device(10, "M4", "meter", "H4"), device(11, "D4", "detector", "H4")], version=2)
+    fresh.apply([], [device(9, "D1B", "detector", "H4")], version=2)
+    assert (registry.version, "H4" in registry.homes, registry.place("D4", "D4").sender) == (1, False, "unknown_account")
+    assert registry.detectors[HOME] == ("D1", "D1B")
+    registry.take_over(fresh)
+    assert (registry.version, registry.place("D4", "D4").sender) == (2, "placed")
+    assert (registry.detectors[HOME], registry.detectors["H4"]) == (("D1",), ("D1B", "D4"))
+    stage.alarm("D4")
+    assert [command.device_id for command in stage.closes] == ["M4"]
