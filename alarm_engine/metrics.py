@@ -14,6 +14,7 @@ duplicates = Counter("gas_line_duplicate_alarms_total", "alarms heard again and 
 other_account = Counter("gas_line_other_account_total", "leaks reported by another account than the registered one")
 incidents = Counter("gas_line_incidents_total", "incidents opened", ["kind"])
 open_incidents = Gauge("gas_line_open_incidents", "open incidents", ["kind"])
+open_by_valve = Gauge("gas_line_open_incidents_by_valve", "open incidents by what is known of the valve", ["valve"])
 commands = Counter("gas_line_commands_total", "command steps", ["command", "step"])
 commands_under_way = Gauge("gas_line_commands_under_way", "commands whose answer is awaited")
 acks_unknown = Counter("gas_line_unknown_acks_total", "answers to commands that the line does not know")

@@ -6,8 +6,9 @@ Starts from the registry and what was open when it stopped; then it decides unti
 import asyncio
 import contextlib
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import psycopg
 import structlog
@@ -27,6 +28,7 @@ from core.mqtt.link import Link
 from core.mqtt.port import Incoming, RetainHandling, Subscription
 from core.observe import Health
 from core.registry.reading import load_registry
+from core.station import ValveKnowledge
 from gateway.decode import Rejection
 from gateway.down import Downlink
 from gateway.lane import Lane
@@ -171,6 +173,9 @@ class Line:
     async def _look(self) -> None:
         """Figures and the database's pulse, once a second."""
         while True:
+            known = Counter(incident.valve for incident in self.state.incidents.values())
+            for valve in get_args(ValveKnowledge):
+                metrics.open_by_valve.labels(valve).set(known[valve])
             metrics.ledger_depth.set(self.ledger.depth)
             metrics.oldest_alarm.set(self.ledger.oldest_alarm_s())
             metrics.station_waiting.set(self.downlink.station_messages.depth)

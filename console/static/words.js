@@ -3,7 +3,7 @@
 const WORDS = {
   zh: {
     skip: "跳到事件",
-    purpose: "家中燃气一旦泄漏：一秒内切断阀门，同时派抢修人员、给住户打电话。无须任何人按键。",
+    purpose: "家中燃气一旦泄漏：一秒内发出切断指令，同时派抢修人员、给住户打电话。无须任何人按键。",
     simulated: "模拟小区：本页住户、电话和抢修人员均为模拟，不涉及真实电话与人员。",
     homes: "守护住户", incidentsOpen: "未结束事件", crewsFree: "空闲班组", ordersWaiting: "等待派单",
     openTitle: "正在处置", recentTitle: "最近结束",
@@ -27,7 +27,7 @@ const WORDS = {
   },
   en: {
     skip: "Skip to the incidents",
-    purpose: "When gas leaks in a home, its valve is closed within a second, a crew is sent and the household's phone rings. Nobody has to press anything.",
+    purpose: "When gas leaks in a home, the close command and the call leave within a second, and a crew is sent. Nobody has to press anything.",
     simulated: "Simulated district: homes, phones and crews on this page are simulated; no real phone or person is involved.",
     homes: "Homes watched", incidentsOpen: "Open incidents", crewsFree: "Crews free", ordersWaiting: "Orders waiting",
     openTitle: "Being handled", recentTitle: "Finished lately",
