@@ -3,7 +3,9 @@
 Reports count only in their order: an item older than the last one heard changes nothing here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
 
@@ -40,6 +42,8 @@ class DeviceView:
     clock_offset_ms: int | None = None
     flags: tuple[str, ...] = ()
     last_order_no: int = 0
+    counter_resets: int = 0
+    retained_items: int = 0
 
     def is_newer(self, item: Item) -> bool:
         """Whether ``item`` follows what was heard: a later boot or count, or (a reset counter) a later time."""
@@ -133,7 +137,47 @@ class DeviceView:
             "register_step_m3": self.register_step_m3,
             "clock_offset_ms": self.clock_offset_ms,
             "flags": list(self.flags),
+            "last_order_no": self.last_order_no,
+            "counter_resets": self.counter_resets,
+            "retained_items": self.retained_items,
         }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "DeviceView":
+        """The view of a row of ``device_state``, from the database or from a file of ours. Nothing was heard since we started."""
+        view = cls(row["device_id"], **{name: row[name] for name in _PLAIN if name in row})
+        view.order = (row["last_boot"], row["last_seq"])
+        view.ts = row["last_ts"]
+        view.flags = tuple(row["flags"])
+        if row["normal_ts"] is not None:
+            view.normal = ((row["normal_boot"], row["normal_seq"]), row["normal_ts"])
+        return view
+
+
+_PLAIN: Final = (
+    "heard_ms",
+    "lane",
+    "state",
+    "ch4_lel",
+    "valve",
+    "cause",
+    "volume_m3",
+    "flow_m3h",
+    "power",
+    "battery_v",
+    "credit_cny",
+    "rssi_dbm",
+    "online",
+    "model",
+    "firmware",
+    "connectivity",
+    "report_interval_s",
+    "register_step_m3",
+    "clock_offset_ms",
+    "last_order_no",
+    "counter_resets",
+    "retained_items",
+)
 
 
 @dataclass(slots=True)

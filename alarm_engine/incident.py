@@ -1,12 +1,14 @@
 """An open incident and a command under way, as the line holds them in memory, and their rows. Decides nothing."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 from uuid import UUID
 
 from alarm_engine.judgement.command_table import UNDER_WAY, CommandState
 from alarm_engine.rows import Row
 from core.messages import Command, CommandName
-from core.station import HomeFacts, IncidentKind, ValveKnowledge
+from core.station import ClearingKnowledge, HomeFacts, IncidentKind, ProofKnowledge, ValveKnowledge
 from core.units import METHANE_LEL_VOL_PERCENT
 
 
@@ -75,6 +77,17 @@ class CommandRecord:
             "requested_by": self.requested_by,
         }
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "CommandRecord":
+        """The record of a row of ``commands``, from the database or from a file of ours; nothing is due yet."""
+        known = {name: row[name] for name in _COMMAND_COLUMNS if name in row}
+        known["command_id"] = _uuid(known["command_id"])
+        known["incident_id"] = None if known["incident_id"] is None else _uuid(known["incident_id"])
+        return cls(**known)
+
+
+_COMMAND_COLUMNS = tuple(name.name for name in fields(CommandRecord) if name.name != "due")
+
 
 @dataclass(slots=True)
 class Incident:
@@ -106,6 +119,14 @@ class Incident:
     opened_valve_ms: int | None = None
     closed_ms: int | None = None
     state: str = "open"
+    proof: ProofKnowledge = "none"
+    proof_due_ms: int | None = None
+    holds_ms: int | None = None
+    clearing: ClearingKnowledge = "unknown"
+    clearing_ms: int | None = None
+    before_meter_ms: int | None = None
+    answer_due_ms: int | None = None
+    watch: dict[str, Any] = field(default_factory=dict)
     devices: list[str] = field(default_factory=list)
     close: CommandRecord | None = None
     opening: CommandRecord | None = None
@@ -149,6 +170,31 @@ class Incident:
             "last_leak_ms": self.last_leak_ms,
             "opened_valve_ms": self.opened_valve_ms,
             "closed_ms": self.closed_ms,
+            "proof": self.proof,
+            "proof_due_ms": self.proof_due_ms,
+            "holds_ms": self.holds_ms,
+            "clearing": self.clearing,
+            "clearing_ms": self.clearing_ms,
+            "before_meter_ms": self.before_meter_ms,
+            "answer_due_ms": self.answer_due_ms,
+            "watch": self.watch,
             "devices": self.devices,
             "home": {} if self.home is None else self.home.model_dump(mode="json"),
         }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Incident":
+        """The incident of a row of ``incidents``, from the database or from a file of ours. Its commands come separately."""
+        known = {name: row[name] for name in _INCIDENT_COLUMNS if name in row}
+        known["incident_id"] = _uuid(known["incident_id"])
+        known["home"] = HomeFacts.model_validate(row["home"]) if row["home"] else None
+        known["devices"] = list(row["devices"])
+        return cls(**known)
+
+
+_NOT_STORED = frozenset({"close", "opening", "attempts", "valve_messages", "cleared", "said_again"})
+_INCIDENT_COLUMNS = tuple(name.name for name in fields(Incident) if name.name not in _NOT_STORED)
+
+
+def _uuid(value: UUID | str) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)

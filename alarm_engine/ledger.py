@@ -32,7 +32,9 @@ WITH i AS (
         meter_id = excluded.meter_id, meter_account = excluded.meter_account, valve_closed_locally_ms = excluded.valve_closed_locally_ms,
         close_sent_ms = excluded.close_sent_ms, reported_closed_ms = excluded.reported_closed_ms,
         last_leak_ms = excluded.last_leak_ms, opened_valve_ms = excluded.opened_valve_ms, closed_ms = excluded.closed_ms,
-        devices = excluded.devices
+        devices = excluded.devices, proof = excluded.proof, proof_due_ms = excluded.proof_due_ms, holds_ms = excluded.holds_ms,
+        clearing = excluded.clearing, clearing_ms = excluded.clearing_ms, before_meter_ms = excluded.before_meter_ms,
+        answer_due_ms = excluded.answer_due_ms, watch = excluded.watch
 ), c AS (
     INSERT INTO commands SELECT * FROM jsonb_populate_recordset(NULL::commands, %(commands)s::jsonb)
     ON CONFLICT (command_id) DO UPDATE SET
@@ -42,6 +44,16 @@ WITH i AS (
     INSERT INTO alarms SELECT * FROM jsonb_populate_recordset(NULL::alarms, %(alarms)s::jsonb) ON CONFLICT DO NOTHING
 ), e AS (
     INSERT INTO incident_events SELECT * FROM jsonb_populate_recordset(NULL::incident_events, %(events)s::jsonb)
+    ON CONFLICT DO NOTHING
+), h AS (
+    INSERT INTO valve_holds SELECT * FROM jsonb_populate_recordset(NULL::valve_holds, %(holds)s::jsonb)
+    ON CONFLICT (hold_id) DO UPDATE SET
+        lifted_ms = excluded.lifted_ms, lifted_by = excluded.lifted_by, lifted_why = excluded.lifted_why
+), n AS (
+    INSERT INTO home_conditions SELECT * FROM jsonb_populate_recordset(NULL::home_conditions, %(conditions)s::jsonb)
+    ON CONFLICT (condition_id) DO UPDATE SET ended_ms = excluded.ended_ms, cause = excluded.cause
+), s AS (
+    INSERT INTO incident_aliases SELECT * FROM jsonb_populate_recordset(NULL::incident_aliases, %(aliases)s::jsonb)
     ON CONFLICT DO NOTHING
 )
 INSERT INTO outbox (message_id, incident_id, payload, created_ms)
@@ -152,6 +164,9 @@ class Ledger:
             "alarms": _json(rows.alarms),
             "events": _json(rows.events),
             "outbox": _json(rows.outbox),
+            "holds": _json(list(rows.holds.values())),
+            "conditions": _json(list(rows.conditions.values())),
+            "aliases": _json(rows.aliases),
         }
         while True:
             try:

@@ -15,6 +15,7 @@ ValveKnowledge = Literal[
     "commanded",
     "accepted",
     "reported_closed",
+    "gas_still_flows",
     "no_answer",
     "refused",
     "travel_time_over",
@@ -22,6 +23,13 @@ ValveKnowledge = Literal[
     "no_meter",
     "none",
 ]
+
+"""Commanded and reported: what was asked of the valve and what its meter says, since its last open."""
+ProofKnowledge = Literal["none", "not_yet", "due_at_uplink", "holds", "flows", "not_provable"]
+"""Does it hold, by the index: ``none`` before it is reported closed, ``not_yet`` with the time when it can be told, ``due_at_uplink``
+for a meter in power-saving mode, ``not_provable`` where no gas flowed beforehand."""
+ClearingKnowledge = Literal["unknown", "clearing", "not_clearing"]
+"""Does the methane in the room fall."""
 
 
 class _Record(BaseModel):
@@ -67,7 +75,18 @@ class _Message(_Record):
     at_ms: int = Field(description="Unix ms when the line said it")
 
 
-class OrderMessage(_Message):
+class _ValveFacts(_Message):
+    """The four answers of a valve, and what they make us suspect."""
+
+    valve: ValveKnowledge
+    answer_due_ms: int | None = Field(None, description="the meter sleeps; it hears the close at its next uplink, expected then (Unix ms)")
+    proof: ProofKnowledge = "none"
+    proof_due_ms: int | None = Field(None, description="when the proof can be given (Unix ms), while not_yet or due_at_uplink")
+    clearing: ClearingKnowledge = "unknown"
+    before_meter: bool = Field(False, description="the valve holds and the room does not clear: a leak before the meter is suspected")
+
+
+class OrderMessage(_ValveFacts):
     """An incident opened: make its order, send a crew, ring its people, as the flags say."""
 
     type: Literal["order"] = "order"
@@ -79,16 +98,14 @@ class OrderMessage(_Message):
     send_crew: bool
     call: bool
     exclude_phone: str | None = Field(None, description="a number not to ring: the caller of a hotline report")
-    valve: ValveKnowledge
     ch4_lel: float | None = None
     received_ms: int
 
 
-class ValveMessage(_Message):
-    """What is known of the valve changed."""
+class ValveMessage(_ValveFacts):
+    """What is known of the valve or of the room changed."""
 
     type: Literal["valve"] = "valve"
-    valve: ValveKnowledge
     cause: str | None = None
 
 
@@ -103,7 +120,16 @@ class TaskMessage(_Message):
     """Something only a person can do; ``kind`` is from a closed list, wording is the console's."""
 
     type: Literal["task"] = "task"
-    kind: Literal["over_set_point_in_preheat", "closed_by_itself"]
+    kind: Literal[
+        "over_set_point_in_preheat",
+        "closed_by_itself",
+        "account_flooding",
+        "building_dark",
+        "close_missing",
+        "order_missing",
+        "call_missing",
+        "canary_late",
+    ]
     home_id: str | None
     simulated: bool
     detail: dict[str, str | float | int | None] = {}

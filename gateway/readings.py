@@ -73,7 +73,8 @@ ON CONFLICT (device_id) DO UPDATE SET
     volume_m3 = excluded.volume_m3, flow_m3h = excluded.flow_m3h, power = excluded.power, battery_v = excluded.battery_v,
     credit_cny = excluded.credit_cny, rssi_dbm = excluded.rssi_dbm, online = excluded.online, model = excluded.model,
     firmware = excluded.firmware, connectivity = excluded.connectivity, report_interval_s = excluded.report_interval_s,
-    register_step_m3 = excluded.register_step_m3, clock_offset_ms = excluded.clock_offset_ms, flags = excluded.flags
+    register_step_m3 = excluded.register_step_m3, clock_offset_ms = excluded.clock_offset_ms, flags = excluded.flags,
+    last_order_no = excluded.last_order_no, counter_resets = excluded.counter_resets, retained_items = excluded.retained_items
 """
 ENSURE_DAYS: Final = "SELECT ensure_reading_days(%s, %s)"
 

@@ -13,7 +13,7 @@ _BASE: Final[dict[OrderKind, int]] = {"emergency": 3, "triage": 5, "inspection":
 VULNERABLE: Final = frozenset({"lives_alone", "infirm", "infant", "hard_of_hearing"})
 """Flags of a home whose people may not help themselves: one step more urgent, and the neighbour is rung at once."""
 
-NOT_SHUT: Final[frozenset[ValveKnowledge]] = frozenset({"no_answer", "refused", "travel_time_over"})
+NOT_SHUT: Final[frozenset[ValveKnowledge]] = frozenset({"gas_still_flows", "no_answer", "refused", "travel_time_over"})
 """What is known of a valve that was told to close and did not."""
 
 
