@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench clean
+.PHONY: help setup run test lint bench scenarios storm clean
 
 help: ## this list · 本列表
 	@echo "make run     set up, then the whole loop with a simulated district: http://127.0.0.1:8080/ · 一键运行"
@@ -14,6 +14,8 @@ help: ## this list · 本列表
 	@echo "make setup   the set-up alone: .venv, packages, broker · 仅安装"
 	@echo "make lint    ruff, mypy, import contracts · 静态检查"
 	@echo "make bench   the benchmarks · 性能基准"
+	@echo "make scenarios  every scenario on a platform of its own, one table; ARGS=--broken: each broken one must turn red · 全部场景"
+	@echo "make storm   a thousand homes leak while every part is killed at random · 千户风暴，其间随机杀进程"
 	@echo "make clean   remove what the set-up made; data in .data stays · 清理，保留数据"
 	@echo "PYTHON=...   another interpreter · 指定解释器;  ARGS=\"...\"  passed on · 传给命令的参数"
 
@@ -26,7 +28,12 @@ run: setup
 
 test: setup
 	@$(MAKE) --no-print-directory lint
+ifeq ($(ARGS),)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/scenarios
+	@exec $(BIN)/python -m pytest tests/scenarios
+else
 	@exec $(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: setup
 	@$(BIN)/ruff check
@@ -36,6 +43,12 @@ lint: setup
 
 bench: setup
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+scenarios: setup
+	@exec $(BIN)/gas-sentinel simulate scenarios $(ARGS)
+
+storm: setup
+	@exec $(BIN)/gas-sentinel simulate run storm-1000 --kill line,dispatch,voice,broker,postgres $(ARGS)
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

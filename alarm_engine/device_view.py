@@ -1,12 +1,14 @@
 """What was last heard of each device: its order, its state, its valve, its clock. The line's memory and the rows of ``device_state``.
 
-Reports count only in their order: an item older than the last one heard changes nothing here.
+Reports count only in their order: an item older than the last one heard changes nothing here. A device that lost clock and counters is
+believed again once it has spoken at its own pace for a while (:mod:`alarm_engine.device_clock`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from alarm_engine.device_clock import JUMP_MS, DeviceClock, Pace
 from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
 
 Order = tuple[int, int]
@@ -44,36 +46,48 @@ class DeviceView:
     last_order_no: int = 0
     counter_resets: int = 0
     retained_items: int = 0
-
-    def is_newer(self, item: Item) -> bool:
-        """Whether ``item`` follows what was heard: a later boot or count, or (a reset counter) a later time."""
-        return (item.boot, item.seq) > self.order or item.ts > self.ts
+    still_since: int | None = None
+    open_index: float | None = None
+    flowed_at_closing: bool = False
+    """Its index moved between its last report of an open valve and the first one of a closed one."""
+    """Device time at which the index shown now was first seen."""
+    clock: DeviceClock = field(default_factory=DeviceClock)
+    pace: Pace | None = None
 
     def note(self, item: Item, lane: str, heard: float) -> bool:
-        """Remember ``item``; returns whether it was newer than what was known. ``heard`` is monotonic seconds."""
-        if not item.retained and not (isinstance(item, StatusItem) and not item.online):
-            # A stored message or a last will says nothing of who is there now.
-            self.heard = heard
-        self.heard_ms = item.received_ms
+        """Remember ``item``; returns whether it follows what was known. ``heard`` is monotonic seconds.
+
+        A stored message (RETAIN) is old news of unknown age: counted, and nothing else. A status is exempt from order.
+        """
         if isinstance(item, StatusItem):
-            self._note_status(item)
+            self._note_status(item, heard)
             return True
-        offset = item.received_ms - item.ts
-        if self.clock_offset_ms is None or offset < self.clock_offset_ms:
-            self.clock_offset_ms = offset
-        if not self.is_newer(item):
+        if item.retained:
+            self.retained_items += 1
             return False
-        if item.boot >= 0 and item.seq >= 0:
-            # An item without an order must not make older ones look newer.
-            self.order = (item.boot, item.seq)
+        self.heard, self.heard_ms = heard, item.received_ms
+        offset = heard * 1000.0 - item.ts
+        if not self.clock.usual(offset, heard, item.boot):
+            self._note_clock(item, offset, heard)
+        order = (item.boot, item.seq)
+        if order > self.order and item.boot >= 0 and item.seq >= 0:
+            # Whoever counts on has not lost his counters, whatever else of his comes late.
+            self.order, self.pace = order, None
+        elif not self._in_order(item, heard):
+            return False
         self.ts, self.lane = item.ts, lane
         if isinstance(item, DetectorReading):
             self.state = item.state or self.state
             self.ch4_lel = self.ch4_lel if item.ch4_lel is None else item.ch4_lel
             self._note_common(item.power, item.battery_v, item.rssi_dbm)
         elif isinstance(item, MeterReading):
+            if item.valve != "closed":
+                self.open_index, self.flowed_at_closing = item.volume_m3, False
+            elif self.open_index is not None and item.volume_m3 is not None:
+                self.open_index, self.flowed_at_closing = None, item.volume_m3 != self.open_index
             self._note_valve(item.valve, item.cause)
-            self.volume_m3 = self.volume_m3 if item.volume_m3 is None else item.volume_m3
+            if item.volume_m3 is not None and item.volume_m3 != self.volume_m3:
+                self.volume_m3, self.still_since = item.volume_m3, item.ts
             self.flow_m3h = self.flow_m3h if item.flow_m3h is None else item.flow_m3h
             self.credit_cny = self.credit_cny if item.credit_cny is None else item.credit_cny
             self.flags = item.flags
@@ -89,7 +103,56 @@ class DeviceView:
             self._note_valve(item.valve, "command" if item.valve == "closed" else None)
         return True
 
-    def _note_status(self, item: StatusItem) -> None:
+    def _note_clock(self, item: Item, offset: float, heard: float) -> None:
+        clock = self.clock
+        if clock.offset is None and self.clock_offset_ms is not None:
+            # Stored before this process started.
+            clock.take_up(heard * 1000.0 - item.received_ms + self.clock_offset_ms)
+        if clock.changes(offset, heard, item.boot, item.received_ms - item.ts > JUMP_MS):
+            self.clock_offset_ms = round(clock.of_wall(heard, item.received_ms))
+
+    def _in_order(self, item: Item, heard: float) -> bool:
+        """Whether an item whose counters do not go on follows all the same."""
+        order = (item.boot, item.seq)
+        if item.boot < 0 or item.seq < 0:
+            # An item without an order must not make older ones look newer.
+            return item.ts > self.ts
+        if self.is_reset(item):
+            self.counter_resets += 1
+        if self.pace is None:
+            self.pace = Pace()
+        if not self.pace.live(order, item.ts, heard):
+            return False
+        # Not a backlog: it speaks now, by counters (and perhaps a clock) that went back.
+        if order != self.order:
+            self.counter_resets += 1
+            self.normal = None
+        self.order = order
+        self.clock.start_again(heard, item.ts)
+        self.clock_offset_ms = item.received_ms - item.ts
+        return True
+
+    def is_reset(self, item: Item) -> bool:
+        """Whether its counters were set back: the last one's boot and count with another time."""
+        return (item.boot, item.seq) == self.order and item.boot >= 0 and item.ts != self.ts
+
+    def speaks_now(self, item: Item, heard: float) -> bool:
+        """Whether an item that looks old goes on, at the pace of real time, from another that looked old: then it is not a backlog."""
+        return self.pace is not None and self.pace.goes_on((item.boot, item.seq), item.ts, heard)
+
+    def measured(self, ts: int) -> float:
+        """When an item of this device time was measured, at the latest; monotonic seconds of the platform's clock."""
+        return self.clock.measured(ts)
+
+    def lost(self) -> None:
+        """A last will, its own or its hub's: nobody knows whether it is there."""
+        self.heard = float("-inf")
+
+    def _note_status(self, item: StatusItem, heard: float) -> None:
+        if not item.online:
+            self.lost()
+        elif not item.retained:
+            self.heard, self.heard_ms = heard, item.received_ms
         self.online = item.online
         self.model = item.model or self.model
         self.firmware = item.firmware or self.firmware

@@ -1,4 +1,7 @@
-"""An open incident and a command under way, as the line holds them in memory, and their rows. Decides nothing."""
+"""An open incident and a command under way, as the line holds them in memory, and their rows. Decides nothing.
+
+``watch`` is what the watch over valve and room remembers (:mod:`alarm_engine.valve_watch`); it is stored with the incident.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -35,6 +38,8 @@ class CommandRecord:
     result: str | None = None
     detail: str | None = None
     due: float | None = None
+    sent_at: float | None = None
+    """Monotonic seconds of the first sending; None when that was before this process started."""
 
     @property
     def under_way(self) -> bool:
@@ -86,7 +91,12 @@ class CommandRecord:
         return cls(**known)
 
 
-_COMMAND_COLUMNS = tuple(name.name for name in fields(CommandRecord) if name.name != "due")
+_COMMAND_COLUMNS = tuple(name.name for name in fields(CommandRecord) if name.name not in ("due", "sent_at"))
+
+
+ValveFacts = tuple[ValveKnowledge, int | None, ProofKnowledge, int | None, ClearingKnowledge, bool]
+HOTLINE_PLACE = "hotline:"
+"""A place that is no home of the registry begins with this."""
 
 
 @dataclass(slots=True)
@@ -134,6 +144,20 @@ class Incident:
     valve_messages: int = 0
     cleared: bool = False
     said_again: float = float("-inf")
+    told: ValveFacts | None = None
+    """What dispatch was told last; None when that was before this process started."""
+    ask_due: float | None = None
+    room_due: float | None = None
+    outcome: str | None = None
+    """How it ended, once it has; its record says so too."""
+
+    def __post_init__(self) -> None:
+        self.told = self.facts
+
+    @property
+    def facts(self) -> ValveFacts:
+        """The four answers, and what they make us suspect."""
+        return (self.valve, self.answer_due_ms, self.proof, self.proof_due_ms, self.clearing, self.before_meter_ms is not None)
 
     @property
     def is_closed(self) -> bool:
@@ -146,7 +170,7 @@ class Incident:
             "incident_id": str(self.incident_id),
             "kind": self.kind,
             "state": self.state,
-            "home_id": None if self.home is None else self.home.home_id,
+            "home_id": None if self.home is None or self.home.home_id.startswith(HOTLINE_PLACE) else self.home.home_id,
             "account": self.account,
             "place": self.place,
             "device_id": self.device_id,
@@ -177,8 +201,8 @@ class Incident:
             "clearing_ms": self.clearing_ms,
             "before_meter_ms": self.before_meter_ms,
             "answer_due_ms": self.answer_due_ms,
-            "watch": self.watch,
-            "devices": self.devices,
+            "watch": dict(self.watch),
+            "devices": list(self.devices),
             "home": {} if self.home is None else self.home.model_dump(mode="json"),
         }
 
@@ -189,10 +213,24 @@ class Incident:
         known["incident_id"] = _uuid(known["incident_id"])
         known["home"] = HomeFacts.model_validate(row["home"]) if row["home"] else None
         known["devices"] = list(row["devices"])
+        known["watch"] = dict(known.get("watch") or {})
         return cls(**known)
 
+    def memory(self) -> dict[str, Any]:
+        """What is in no row and shall be known after a restart; JSON."""
+        return {name: getattr(self, name) for name in ("attempts", "valve_messages", "cleared", "last_leak_ms")}
 
-_NOT_STORED = frozenset({"close", "opening", "attempts", "valve_messages", "cleared", "said_again"})
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Take up what :meth:`memory` gave in an earlier life; a row that is younger is not set back."""
+        self.attempts = max(self.attempts, int(memory.get("attempts", 0)))
+        self.valve_messages = max(self.valve_messages, int(memory.get("valve_messages", 0)))
+        self.cleared = bool(memory.get("cleared", self.cleared))
+        self.last_leak_ms = max(self.last_leak_ms, int(memory.get("last_leak_ms", 0)))
+
+
+_NOT_STORED = frozenset(
+    {"close", "opening", "attempts", "valve_messages", "cleared", "said_again", "told", "ask_due", "room_due", "outcome"}
+)
 _INCIDENT_COLUMNS = tuple(name.name for name in fields(Incident) if name.name not in _NOT_STORED)
 
 

@@ -1,28 +1,41 @@
-"""Makes decisions durable: everything that waits becomes one set-based statement, in order.
+"""Writes decisions to the database: everything that waits becomes one set-based statement, in order.
 
-A lost database delays and loses nothing: the statement is repeated until it is committed. A row that the database refuses is found by
-halving and reported; it holds nobody. Sole writer of incidents, alarms, commands, incident_events and outbox.
+A lost database delays and loses nothing: the statement is repeated until it is committed, and what waits meanwhile is merged, so that
+memory is bounded. A row that the database refuses is found by halving and reported; it holds nobody. With each statement goes the
+number of the last journal record that it holds, so that a start replays what is missing and nothing else. Sole writer of incidents,
+alarms, commands, incident_events, valve_holds, home_conditions, incident_aliases, outbox and line_journal.
 """
 
 import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
 
 from alarm_engine import metrics
-from alarm_engine.rows import Rows
+from alarm_engine.rows import Row, Rows
 from alarm_engine.state import Done
 from core.clock import Clock
 
 log = structlog.get_logger()
 
+Connection = psycopg.AsyncConnection[Any]
+
 _MOST_AT_ONCE = 500
-_RETRY_S = 0.5
+_MOST_ROWS_AT_ONCE = 5_000
+_RETRY_S = 0.25
+_CONNECT_S = 2
+_STATEMENT_S = 10.0
+_MERGE_FROM = 2_000
+_MERGE_LEAST = 100
+_PIECE_ROWS = 200
+_MOST_ROWS = 400_000
 
 WRITE = """
 WITH i AS (
@@ -55,6 +68,10 @@ WITH i AS (
 ), s AS (
     INSERT INTO incident_aliases SELECT * FROM jsonb_populate_recordset(NULL::incident_aliases, %(aliases)s::jsonb)
     ON CONFLICT DO NOTHING
+), j AS (
+    INSERT INTO line_journal (identity, position)
+    SELECT %(journal)s::uuid, %(position)s::bigint WHERE %(journal)s::uuid IS NOT NULL AND %(position)s::bigint IS NOT NULL
+    ON CONFLICT (identity) DO UPDATE SET position = greatest(line_journal.position, excluded.position)
 )
 INSERT INTO outbox (message_id, incident_id, payload, created_ms)
 SELECT o.message_id, o.incident_id, o.payload, o.created_ms
@@ -63,66 +80,135 @@ ON CONFLICT (message_id) DO NOTHING
 """
 
 
-@dataclass(slots=True)
-class _Entry:
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One bundle, or several merged. ``number`` is its record in the journal, None while it has none."""
+
     rows: Rows
     done: Done | None
     alarm_received_ms: int | None
     put_at: float
+    number: int | None = None
+    merged: bool = False
+    replayed: bool = False
+    """From the journal of an earlier life: it may be in the database already."""
+    durable: bool = False
+    parts: "list[Entry]" = field(default_factory=list)
+    """The bundles in a merged one that were not durable when it was made."""
+
+    def tell(self) -> None:
+        """Say, once, that it is durable. Whoever cannot take it stops nobody behind him."""
+        if self.durable:
+            return
+        self.durable = True
+        for part in self.parts:
+            part.tell()
+        done, self.done = self.done, None
+        if self.alarm_received_ms is not None:
+            metrics.durable.observe(time.perf_counter() - self.put_at)
+        if done is not None:
+            try:
+                done()
+            except Exception:
+                log.exception("could not be told that it is durable")
 
 
 class Ledger:
-    """A queue of bundles and the one task that writes them. ``on_refused`` hears of a bundle that the database will not take."""
+    """A queue of bundles and the one task that writes them. ``on_refused`` hears of a bundle that the database will not take.
+
+    ``prepare`` is called with the first connection, before anything is written, and again until it succeeds; what it raises beside
+    psycopg errors ends :meth:`run`. ``journal`` names the journal whose record numbers the entries carry.
+    """
 
     def __init__(self, dsn: str, clock: Clock, on_refused: Callable[[Rows, str], None] | None = None) -> None:
         self._dsn = dsn
         self._clock = clock
         self._on_refused = on_refused
-        self._waiting: deque[_Entry] = deque()
-        self._writing: list[_Entry] = []
+        self._waiting: deque[Entry] = deque()
+        self._writing: list[Entry] = []
+        self._merge_at = _MERGE_FROM
+        self._endless = 0  # rows of the append-only kinds in what waits, since it was last empty
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+        self.prepare: Callable[[Connection], Awaitable[None]] | None = None
+        self.on_committed: Callable[[int], None] | None = None
+        self.journal: UUID | None = None
+        self._reached: int | None = None
+        """The highest number of all that is committed. A journal written anew gives new numbers to what is just being committed under its
+        old ones; the next statement makes up for it, before anything later can be set back by a replay."""
         self.database_up = False
         self.last_error = ""
+        self._prepared_once = False
 
     def put(self, rows: Rows, done: Done | None = None, alarm_received_ms: int | None = None) -> None:
         """Queue a bundle; ``done`` is called in the event loop once it is committed."""
-        self._waiting.append(_Entry(rows, done, alarm_received_ms, time.perf_counter()))
+        self.queue(Entry(rows, done, alarm_received_ms, time.perf_counter()))
+
+    def queue(self, entry: Entry) -> bool:
+        """Queue an entry. False: so much waits that its alarms and notes were left out, counted, and nothing of it is promised."""
+        kept = True
+        endless = len(entry.rows.alarms) + len(entry.rows.events)
+        if self._endless + endless > _MOST_ROWS:
+            # Both the database and the journal have been gone for long. What can be closed and called matters; a list without end does not.
+            metrics.ledger_failures.labels("left_out").inc()
+            entry.rows.alarms, entry.rows.events, entry.done, kept = [], [], None, False
+        else:
+            self._endless += endless
+        self._waiting.append(entry)
+        if len(self._waiting) >= self._merge_at and not self.database_up:
+            self.merge()
         self._idle.clear()
         self._wake.set()
+        return kept
 
     @property
     def depth(self) -> int:
-        """Bundles that are not durable yet."""
+        """Bundles that the database does not have yet."""
         return len(self._waiting) + len(self._writing)
 
+    @property
+    def waiting(self) -> list[Entry]:
+        """Everything that the database does not have yet, in order."""
+        return [*self._writing, *self._waiting]
+
     def oldest_alarm_s(self) -> float:
-        """Age in seconds of the oldest alarm that is not durable; 0 when none waits."""
+        """Age in seconds of the oldest alarm that is durable nowhere; 0 when none waits."""
         for entries in (self._writing, self._waiting):
             for entry in entries:
-                if entry.alarm_received_ms is not None:
-                    return time.perf_counter() - entry.put_at
+                for part in entry.parts if entry.merged else (entry,):
+                    if part.alarm_received_ms is not None and not part.durable:
+                        return time.perf_counter() - part.put_at
         return 0.0
+
+    def drop_committed(self, position: int) -> int:
+        """Forget what an earlier life has written to the database up to this record of the journal; returns how many bundles."""
+        kept = [e for e in self._waiting if not (e.replayed and e.number is not None and e.number <= position)]
+        dropped = len(self._waiting) - len(kept)
+        self._waiting = deque(kept)
+        return dropped
 
     async def run(self) -> None:
         """Write until cancelled; call :meth:`drain` first to leave nothing behind."""
         try:
+            await self._prepared()
+            self._prepared_once = True
             while True:
-                await self._wake.wait()
-                self._wake.clear()
                 while self._waiting:
-                    self._writing = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+                    self._writing = self._next_batch()
                     await self._write(self._writing)
                     self._writing = []
+                self._merge_at, self._endless = _MERGE_FROM, 0
                 self._idle.set()
+                await self._wake.wait()
+                self._wake.clear()
         finally:
             if self._connection is not None:
                 await self._connection.close()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything is durable; False when ``timeout_s`` real seconds were not enough."""
+        """Wait until everything is committed; False when ``timeout_s`` real seconds were not enough."""
         if self.depth == 0:
             return True
         try:
@@ -131,64 +217,112 @@ class Ledger:
             return False
         return True
 
-    async def _write(self, entries: list[_Entry]) -> None:
+    async def _prepared(self) -> None:
+        while self.prepare is not None:
+            try:
+                connection = await self._connected()
+                await self.prepare(connection)
+                self.database_up = True
+                return
+            except (psycopg.Error, TimeoutError) as error:
+                await self._away(error)
+
+    def _next_batch(self) -> list[Entry]:
+        batch, size = [self._waiting.popleft()], 0
+        while self._waiting and len(batch) < _MOST_AT_ONCE and (size := size + count(batch[-1].rows)) < _MOST_ROWS_AT_ONCE:
+            batch.append(self._waiting.popleft())
+        return batch
+
+    def merge(self) -> None:
+        """What waits becomes few bundles: whole rows once each, lists in pieces. Told together, when the last piece is durable."""
+        head = [entry for entry in self._waiting if entry.replayed]
+        tail = [entry for entry in self._waiting if not entry.replayed]
+        if len(tail) < _MERGE_LEAST:
+            return
+        rows = Rows()
+        for entry in tail:
+            rows.add(entry.rows)
+        unheard = [part for entry in tail for part in (entry.parts if entry.merged else [entry]) if not part.durable]
+        numbers = [entry.number for entry in tail if entry.number is not None]
+        merged = [Entry(piece, None, None, time.perf_counter(), merged=True, durable=True) for piece in pieces(rows)]
+        if merged:
+            last = merged[-1]
+            last.number, last.durable, last.parts = max(numbers, default=None), not unheard, unheard
+        for entry in tail:
+            # Who still watches over it needs no rows any more.
+            entry.rows = Rows()
+        self._waiting = deque([*head, *merged])
+        self._merge_at = max(_MERGE_FROM, 2 * len(self._waiting))
+
+    async def _write(self, entries: list[Entry]) -> None:
         try:
             await self._commit(entries)
         except (psycopg.DataError, psycopg.IntegrityError, TypeError, ValueError) as error:
             await self._halve(entries, error)
             return
-        for entry in entries:
-            if entry.alarm_received_ms is not None:
-                metrics.durable.observe(time.perf_counter() - entry.put_at)
-            _tell(entry)
+        self._passed(entries)
 
-    async def _halve(self, entries: list[_Entry], error: Exception) -> None:
+    def _passed(self, entries: list[Entry]) -> None:
+        """The database has them, or never will."""
+        for entry in entries:
+            entry.tell()
+        position = _position(entries)
+        if position is not None:
+            self._reached = max(self._reached or 0, position)
+            if self.on_committed is not None:
+                self.on_committed(position)
+
+    async def _halve(self, entries: list[Entry], error: Exception) -> None:
         if len(entries) > 1:
             middle = len(entries) // 2
             await self._write(entries[:middle])
             await self._write(entries[middle:])
             return
+        entry = entries[0]
+        # A record that an earlier life wrote anew may be many bundles in one.
+        if (entry.merged or entry.replayed) and len(parts := list(pieces(entry.rows, max(1, count(entry.rows) // 2)))) > 1:
+            await self._write([Entry(part, None, None, entry.put_at, merged=True) for part in parts])
+            self._passed(entries)
+            return
         metrics.ledger_failures.labels("refused").inc()
         log.error("bundle refused by the database", error=str(error))
         if self._on_refused is not None:
-            self._on_refused(entries[0].rows, str(error))
-        _tell(entries[0])
+            self._on_refused(entry.rows, str(error))
+        self._passed(entries)
 
-    async def _commit(self, entries: list[_Entry]) -> None:
+    async def _commit(self, entries: list[Entry]) -> None:
         rows = Rows()
         for entry in entries:
             rows.add(entry.rows)
-        parameters = {
-            "incidents": _json(list(rows.incidents.values())),
-            "commands": _json(list(rows.commands.values())),
-            "alarms": _json(rows.alarms),
-            "events": _json(rows.events),
-            "outbox": _json(rows.outbox),
-            "holds": _json(list(rows.holds.values())),
-            "conditions": _json(list(rows.conditions.values())),
-            "aliases": _json(rows.aliases),
-        }
+        parameters: dict[str, object] = {name: _json(found) for name, found in lists(rows).items()}
         while True:
+            reached = [number for number in (self._reached, _position(entries)) if number is not None]
+            parameters |= {"journal": self.journal, "position": max(reached, default=None)}
             try:
                 connection = await self._connected()
-                await connection.execute(WRITE, parameters, prepare=True)
+                async with asyncio.timeout(_STATEMENT_S):
+                    await connection.execute(WRITE, parameters, prepare=True)
                 self.database_up = True
                 return
             except (psycopg.DataError, psycopg.IntegrityError):
                 raise
-            except psycopg.Error as error:
-                self.database_up = False
-                if str(error) != self.last_error:
-                    log.warning("database away, alarms wait", error=str(error), waiting=self.depth)
-                self.last_error = str(error)
+            except (psycopg.Error, TimeoutError) as error:
                 metrics.ledger_failures.labels("database_away").inc()
-                await self._drop()
-                await asyncio.sleep(_RETRY_S)
+                await self._away(error)
 
-    async def _connected(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    async def _away(self, error: Exception) -> None:
+        self.database_up = False
+        said = str(error) or type(error).__name__
+        if said != self.last_error:
+            log.warning("database away, alarms wait", error=said, waiting=self.depth)
+        self.last_error = said
+        await self._drop()
+        await asyncio.sleep(_RETRY_S)
+
+    async def _connected(self) -> Connection:
         async with self._connecting:
             if self._connection is None or self._connection.closed:
-                self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5)
+                self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=_CONNECT_S)
                 self.last_error = ""
             return self._connection
 
@@ -199,26 +333,49 @@ class Ledger:
 
     async def ping(self) -> None:
         """Look once whether the database is there, so that health knows before the first alarm."""
-        if self.depth:
+        if self.depth or not self._prepared_once:
             return
         try:
             connection = await self._connected()
-            await connection.execute("SELECT 1")
+            async with asyncio.timeout(_STATEMENT_S):
+                await connection.execute("SELECT 1")
             self.database_up = True
-        except psycopg.Error:
+        except (psycopg.Error, TimeoutError):
             self.database_up = False
             await self._drop()
 
 
-def _tell(entry: _Entry) -> None:
-    """Say that it is durable. Whoever cannot take it stops nobody behind him."""
-    if entry.done is None:
-        return
-    try:
-        entry.done()
-    except Exception:
-        log.exception("could not be told that it is durable")
+def lists(rows: Rows) -> dict[str, list[Row]]:
+    """The rows of a bundle, as one list a table."""
+    found = ((each.name, getattr(rows, each.name)) for each in fields(rows))
+    return {name: list(value.values()) if isinstance(value, dict) else value for name, value in found}
 
 
-def _json(rows: list[dict[str, object]]) -> str:
+def pieces(rows: Rows, most: int = _PIECE_ROWS) -> Iterable[Rows]:
+    """A bundle cut into bundles of at most ``most`` rows, in the order of the tables."""
+    piece, left = Rows(), most
+    for each in fields(rows):
+        value = getattr(rows, each.name)
+        start, found = 0, list(value.items()) if isinstance(value, dict) else value
+        while start < len(found):
+            taken = found[start : start + left]
+            setattr(piece, each.name, dict(taken) if isinstance(value, dict) else taken)
+            start, left = start + len(taken), left - len(taken)
+            if left == 0:
+                yield piece
+                piece, left = Rows(), most
+    if piece:
+        yield piece
+
+
+def count(rows: Rows) -> int:
+    """How many rows there are in a bundle."""
+    return sum(len(getattr(rows, each.name)) for each in fields(rows))
+
+
+def _position(entries: list[Entry]) -> int | None:
+    return max((entry.number for entry in entries if entry.number is not None), default=None)
+
+
+def _json(rows: list[Row]) -> str:
     return json.dumps(rows, ensure_ascii=False)

@@ -3,7 +3,7 @@
 Wording is not made here: an entry has a kind from a closed list and its figures.
 """
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from alarm_engine.incident import Incident
@@ -33,6 +33,17 @@ EventKind = Literal[
     "open_expired",
     "no_meter",
     "order_sent",
+    "valve_holds",
+    "gas_still_flows",
+    "not_provable",
+    "proof_due",
+    "room_clearing",
+    "room_not_clearing",
+    "before_meter_suspected",
+    "alias",
+    "hold_set",
+    "hold_lifted",
+    "meter_exchanged",
     "closed",
 ]
 
@@ -49,8 +60,10 @@ def event(incident_id: UUID, at_ms: int, kind: EventKind, /, *, actor: str = "li
     }
 
 
-def alarm_row(item: AlarmItem | DetectorReading, lane: str, verdict: str, home_id: str | None, incident_id: UUID | None) -> Row:
-    """The row of one alarm: what was said, and what was made of it."""
+def alarm_row(
+    item: AlarmItem | DetectorReading, lane: str, verdict: str, home_id: str | None, incident_id: UUID | None, *flags: str
+) -> Row:
+    """The row of one alarm: what was said, and what was made of it. ``flags`` are defects that only its device's past shows."""
     alarm = isinstance(item, AlarmItem)
     return {
         "device_id": item.device_id,
@@ -64,7 +77,7 @@ def alarm_row(item: AlarmItem | DetectorReading, lane: str, verdict: str, home_i
         "ch4_lel": item.ch4_lel,
         "valve": item.valve if alarm and isinstance(item, AlarmItem) else None,
         "cause": item.cause if alarm and isinstance(item, AlarmItem) else None,
-        "defects": list(item.defects),
+        "defects": [*item.defects, *flags],
         "home_id": home_id,
         "incident_id": None if incident_id is None else str(incident_id),
         "received_ms": item.received_ms,
@@ -96,9 +109,9 @@ def order_message(incident: Incident, at_ms: int, exclude_phone: str | None = No
         send_crew=row.crew,
         call=row.call,
         exclude_phone=exclude_phone,
-        valve=incident.valve,
         ch4_lel=incident.ch4_lel,
         received_ms=incident.received_ms,
+        **_facts(incident),
     )
 
 
@@ -109,9 +122,25 @@ def valve_message(incident: Incident, at_ms: int) -> ValveMessage:
         message_id=message_id(incident.incident_id, f"valve/{incident.valve}/{incident.attempts}/{incident.valve_messages}/{at_ms}"),
         incident_id=incident.incident_id,
         at_ms=at_ms,
-        valve=incident.valve,
         cause=incident.valve_cause,
+        **_facts(incident),
     )
+
+
+def _facts(incident: Incident) -> dict[str, Any]:
+    return {
+        "valve": incident.valve,
+        "answer_due_ms": incident.answer_due_ms,
+        "proof": incident.proof,
+        "proof_due_ms": incident.proof_due_ms,
+        "clearing": incident.clearing,
+        "before_meter": incident.before_meter_ms is not None,
+    }
+
+
+def alias_row(alias_id: UUID, incident_id: UUID, at_ms: int, reason: str) -> Row:
+    """The row of an id that an earlier life of the line gave to an incident that is open under another one."""
+    return {"alias_id": str(alias_id), "incident_id": str(incident_id), "at_ms": at_ms, "reason": reason}
 
 
 def leak_again_message(incident: Incident, at_ms: int, ch4_lel: float | None) -> LeakAgainMessage:

@@ -38,15 +38,16 @@ class RegistryView:
     detectors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     version: int = 0
     _by_home: dict[str, dict[str, Device]] = field(default_factory=dict)
+    _behind: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def copy(self) -> "RegistryView":
         """A picture to build a change on; some 30 ms for a city. What stands in a home is shared: only :meth:`apply` looks at it."""
-        return RegistryView(dict(self.homes), dict(self.devices), dict(self.detectors), self.version, self._by_home)
+        return RegistryView(dict(self.homes), dict(self.devices), dict(self.detectors), self.version, self._by_home, self._behind)
 
     def take_over(self, other: "RegistryView") -> None:
         """Use the other picture from now on, whole: no message sees half of an import."""
         self.homes, self.devices, self.detectors, self.version = other.homes, other.devices, other.detectors, other.version
-        self._by_home = other._by_home
+        self._by_home, self._behind = other._by_home, other._behind
 
     def apply(self, homes: Iterable[Home], devices: Iterable[Device], version: int) -> None:
         """Take changes, an import's or a piece of it. Doing it twice does no harm."""
@@ -60,6 +61,10 @@ class RegistryView:
                 self._by_home.get(before.home_id, {}).pop(before.device_id, None)
                 touched.add(before.home_id)
             self.devices[device.device_id] = device
+            if before is not None and before.account != device.account:
+                self._behind.get(before.account, {}).pop(device.device_id, None)
+            if device.account != device.device_id:
+                self._behind.setdefault(device.account, {})[device.device_id] = None
             if device.home_id is not None:
                 self._by_home.setdefault(device.home_id, {})[device.device_id] = device
                 touched.add(device.home_id)
@@ -86,6 +91,10 @@ class RegistryView:
         if home is None or home.retired:
             return Placed("no_home", device, None, other_account=device.account != account)
         return Placed("placed", device, home, other_account=device.account != account)
+
+    def served_by(self, account: str) -> list[str]:
+        """The devices behind a hub."""
+        return list(self._behind.get(account, ()))
 
     def meter_of(self, home: Home) -> Device | None:
         """The home's valve meter in service, or None."""

@@ -1,11 +1,10 @@
 """What people and the other stations ask of the line, and its answers. The line decides; a refusal names its ground in both languages.
 
-Kinds: ``hotline_report``, ``close_valve``, ``open_valve``, ``self_test``, ``report``, ``order_finished``. Opening is never queued: it is
-sent to a meter just heard, for a technician on site whose tightness test is stored and later than the last leak.
+Kinds: ``hotline_report``, ``close_valve``, ``open_valve``, ``set_hold``, ``lift_hold``, ``self_test``, ``report``, ``order_finished``. When
+a valve may be opened stands in :mod:`alarm_engine.reopening`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +14,14 @@ from psycopg.types.json import Jsonb
 
 from alarm_engine import metrics
 from alarm_engine.engine import Engine
-from alarm_engine.incident import Incident
+from alarm_engine.incident import HOTLINE_PLACE, Incident
 from alarm_engine.record import event
+from alarm_engine.refusal import Refused
+from alarm_engine.reopening import Reopening
 from alarm_engine.rows import Rows
 from core.ids import incident_id
 from core.messages import CommandName
-from core.registry.model import Device
+from core.station import HomeFacts
 
 Body = dict[str, Any]
 Connection = psycopg.AsyncConnection[Any]
@@ -38,15 +39,7 @@ SELECT o.incident_id, o.state, o.test_passed, o.test_ms, o.on_site_ms, o.technic
        EXISTS (SELECT FROM technicians t WHERE t.crew_id = o.crew_id AND t.technician_id = %(actor)s AND t.retired_at IS NULL) AS own_crew
 FROM work_orders o WHERE o.order_no = %(order_no)s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Refused(Exception):  # noqa: N818  an answer, not a fault
-    """The line will not do it: ``reason`` from a closed list, with its wording."""
-
-    reason: str
-    zh: str
-    en: str
+LAST_TEST = "SELECT test_ms FROM work_orders WHERE order_no = %(order_no)s AND test_passed"
 
 
 class Requests:
@@ -54,10 +47,13 @@ class Requests:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reopening = Reopening(engine)
         self._kinds: dict[str, Callable[[Connection, UUID, Body, str], Awaitable[Body]]] = {
             "hotline_report": self._hotline_report,
             "close_valve": self._close_valve,
             "open_valve": self._open_valve,
+            "set_hold": self._set_hold,
+            "lift_hold": self._lift_hold,
             "self_test": self._ask_device,
             "report": self._ask_device,
             "order_finished": self._order_finished,
@@ -97,18 +93,12 @@ class Requests:
         home = state.registry.homes.get(body["home_id"]) if body.get("home_id") else None
         if body.get("home_id") and (home is None or home.retired):
             raise Refused("unknown_home", "没有这一户", "There is no such home")
-        place = home.home_id if home is not None else f"hotline:{request_id}"
+        place = home.home_id if home is not None else f"{HOTLINE_PLACE}{request_id}"
         caller = None if body.get("caller_phone") is None else str(body["caller_phone"])
         before = state.open_by_place.get(place)
         now_ms = state.clock.now_ms()
         if before is not None and before.kind != "past_leak":
-            state.keeper.put(
-                Rows(events=[event(before.incident_id, now_ms, "leak_again", actor=actor, hotline=True, note=body.get("note"))])
-            )
-            awaited = before.close is not None and before.close.under_way
-            if body.get("close", True) and before.meter_id is not None and not before.is_closed and not awaited:
-                engine.valves.next_attempt(before, "hotline_report", actor)
-            return {"incident_id": str(before.incident_id), "already_open": True}
+            return self._hotline_again(before, body, actor)
         if before is not None:
             engine.close(before, now_ms, "line", "superseded")
         key = incident_id("hotline_report", str(request_id), 0, 0, 0)
@@ -120,7 +110,7 @@ class Requests:
             place=place,
             account="hotline",
             device_id=None,
-            home=None if home is None else state.registry.facts(home),
+            home=_street(place, body) if home is None else state.registry.facts(home),
             simulated=home.simulated if home is not None else bool(body.get("simulated", False)),
             lane="hotline",
             reason="hotline_report",
@@ -139,6 +129,24 @@ class Requests:
         engine.start(incident, close, rows, None, now_ms, caller)
         return {"incident_id": str(key), "already_open": False, "closing": close is not None}
 
+    def _hotline_again(self, before: Incident, body: Body, actor: str) -> Body:
+        """Somebody smells it in a home that leaks already: as good as another leak item. A passed test is void."""
+        engine, state = self._engine, self._engine.state
+        now_ms = state.clock.now_ms()
+        before.last_leak_ms = now_ms
+        rows = Rows(events=[event(before.incident_id, now_ms, "leak_again", actor=actor, hotline=True, note=body.get("note"))])
+        opening = before.opening is not None and before.opening.under_way
+        awaited = before.close is not None and before.close.under_way
+        wanted = body.get("close", True) and not (before.is_closed or awaited)
+        if before.meter_id is not None and (opening or wanted):
+            engine.valves.next_attempt(before, "hotline_report", actor)
+        if before.place in state.registry.homes:
+            engine.holds.safety(before.place, before.incident_id, now_ms, rows)
+        engine.leaks.say_again(before, now_ms, None, rows)
+        rows.incidents[before.incident_id] = before.row()
+        state.keeper.put(rows)
+        return {"incident_id": str(before.incident_id), "already_open": True}
+
     async def _close_valve(self, _: Connection, request_id: UUID, body: Body, actor: str) -> Body:
         """A person asks for a close; it joins the home's open incident or stands alone."""
         engine, state = self._engine, self._engine.state
@@ -151,17 +159,12 @@ class Requests:
         if incident is not None:
             engine.valves.next_attempt(incident, reason, actor)
             return {"command_id": str(incident.close.command_id) if incident.close else None, "incident_id": str(incident.incident_id)}
-        record = engine.valves.close(meter, request_id, 1, reason, actor)
-        record.incident_id = None
-        state.keeper.put(Rows(commands={record.command_id: record.row()}))
-        return {"command_id": str(record.command_id)}
+        return {"command_id": str(engine.valves.close_loose(meter, request_id, reason, actor).command_id)}
 
     # -- opening ---------------------------------------------------------------------------------------------------------------
 
     async def _open_valve(self, connection: Connection, request_id: UUID, body: Body, actor: str) -> Body:
-        """Send an open to the meter at which a technician stands. Every guard of the rule is checked here, against what is stored."""
-        if body["age_s"] > self._engine.state.settings.open_heard_within_s:
-            raise Refused("too_late", "开阀请求已过时,请重新提出", "This request to open has waited too long: ask again")
+        """Ask for an open; what the database knows of the order is read here."""
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(ORDER_FOR_OPENING, {"order_no": body["order_no"], "actor": actor})
             order = await cursor.fetchone()
@@ -170,49 +173,15 @@ class Requests:
         incident = self._engine.incident(order["incident_id"])
         if incident is None:
             raise Refused("incident_closed", "事件已结束", "The incident is over")
-        try:
-            meter = self._may_open(incident, order)
-        except Refused as refusal:
-            at_ms = self._engine.state.clock.now_ms()
-            refused = event(incident.incident_id, at_ms, "open_refused", actor=actor, reason=refusal.reason)
-            self._engine.state.keeper.put(Rows(events=[refused]))
-            raise
-        record = self._engine.valves.order("open_valve", meter, incident.incident_id, request_id, "tightness_passed", actor)
-        incident.opening = record
-        rows = Rows(commands={record.command_id: record.row()})
-        at_ms = record.sent_ms or record.issued_ms
-        rows.events.append(event(incident.incident_id, at_ms, "open_sent", actor=actor, mark=str(request_id), device_id=meter.device_id))
-        self._engine.state.keeper.put(rows)
-        return {"command_id": str(record.command_id), "expires_ms": record.expires_ms}
+        return self._reopening.open(incident, order, request_id, actor, body["age_s"])
 
-    def _may_open(self, incident: Incident, order: Body) -> Device:
-        state = self._engine.state
-        if not order["own_crew"]:
-            raise Refused("not_on_this_order", "只有本单的抢修人员可以开阀", "Only the order's own technician may open")
-        if order["on_site_ms"] is None:
-            raise Refused("not_on_site", "抢修人员尚未到场", "The technician is not on site")
-        if order["state"] != "tightness_passed" or not order["test_passed"] or order["test_ms"] is None:
-            raise Refused("no_passed_test", "严密性试验未合格,不能开阀", "No tightness test has passed")
-        if order["test_ms"] <= incident.last_leak_ms:
-            raise Refused("leak_after_test", "试验之后又有泄漏报警,须重新试验", "It leaked again after the test: test anew")
-        if not state.settings.broker_access_control and not incident.simulated:
-            raise Refused(
-                "no_access_control",
-                "消息代理没有访问控制,模拟小区以外不能开阀",
-                "The broker has no access control: no valve is opened outside the simulation",
-            )
-        meter = state.registry.devices.get(incident.meter_id or "")
-        if meter is None:
-            raise Refused("no_meter", "该户没有可开启的燃气表", "This home has no meter with a valve")
-        heard = state.devices.of(meter.device_id).heard
-        if state.clock.monotonic() - heard > state.settings.open_heard_within_s:
-            self._engine.valves.order("report", meter, None, incident.incident_id, "before_open", "line")
-            raise Refused(
-                "meter_not_heard",
-                "燃气表最近没有通信,已请它上报,请稍候再试",
-                "The meter was not heard just now; it was asked to report: try again in a moment",
-            )
-        return meter
+    async def _set_hold(self, _: Connection, request_id: UUID, body: Body, actor: str) -> Body:
+        cause, reason = str(body.get("cause") or "")[:64], str(body.get("reason") or "")[:256]
+        return self._reopening.set_hold(body["home_id"], body["hold"], cause, request_id, actor, reason)
+
+    async def _lift_hold(self, _: Connection, _request_id: UUID, body: Body, actor: str) -> Body:
+        cause, why = str(body.get("cause") or ""), str(body.get("why") or "")[:256]
+        return self._reopening.lift_hold(body["home_id"], body["hold"], cause, str(body.get("authority") or ""), actor, why)
 
     # -- the rest --------------------------------------------------------------------------------------------------------------
 
@@ -225,10 +194,33 @@ class Requests:
         self._engine.state.keeper.put(Rows(commands={record.command_id: record.row()}))
         return {"command_id": str(record.command_id)}
 
-    async def _order_finished(self, _: Connection, _request_id: UUID, body: Body, actor: str) -> Body:
-        """Dispatch archived the order: the incident ends."""
+    async def _order_finished(self, connection: Connection, _request_id: UUID, body: Body, actor: str) -> Body:
+        """Dispatch archived the order: the incident ends, unless it has leaked since the order's test."""
         incident = self._engine.incident(UUID(body["incident_id"]))
         if incident is None:
             return {"already_closed": True}
+        tested = await (await connection.execute(LAST_TEST, {"order_no": str(body.get("order_no") or "")})).fetchone()
+        # It may have ended while the database answered.
+        if self._engine.incident(incident.incident_id) is None:
+            return {"already_closed": True}
+        self._reopening.refuse_after_leak(incident, None if tested is None else tested[0])
         self._engine.close(incident, self._engine.state.clock.now_ms(), actor, str(body.get("outcome", "")))
         return {"incident_id": str(incident.incident_id)}
+
+
+def _street(place: str, body: Body) -> HomeFacts | None:
+    """The address that a caller gave where no home of the registry is meant; it stands in the incident and on the order."""
+    text = str(body.get("place") or "").strip()[:500]
+    if not text:
+        return None
+    return HomeFacts(
+        home_id=place,
+        household_no="",
+        address_zh=text,
+        address_en=text,
+        district_code=str(body.get("district_code") or ""),
+        estate="",
+        building="",
+        unit="",
+        room="",
+    )

@@ -1,15 +1,16 @@
 """What the line knows right now, in one place: registry, devices, open incidents, commands. Only the engine and the valve desk write it."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from alarm_engine.device_view import DeviceViews
+from alarm_engine.hold_record import HoldKey, HoldRecord
 from alarm_engine.incident import CommandRecord, Incident
 from alarm_engine.registry_view import RegistryView
-from alarm_engine.rows import Rows
+from alarm_engine.rows import Row, Rows
 from alarm_engine.settings import LineSettings
 from core.clock import Clock
 from core.items import Identity
@@ -20,7 +21,9 @@ Done = Callable[[], None]
 StationMessage = OrderMessage | ValveMessage | LeakAgainMessage | TaskMessage
 
 _REMEMBERED_ALARMS: Final = 64
+_REPEATS_KEPT: Final = 16
 _REMEMBERED_COMMANDS: Final = 20_000
+_REMEMBERED_ENDS: Final = 20_000
 
 
 class Down(Protocol):
@@ -59,6 +62,9 @@ class HeardAlarms:
             done()
         else:
             waiting.append(done)
+            if len(waiting) > _REPEATS_KEPT:
+                # Hours without a disk and a database: the broker was answered by the window, the device needs one promise.
+                del waiting[1]
         return True
 
     def pending(self, identity: Identity, done: Done) -> Done:
@@ -76,9 +82,25 @@ class HeardAlarms:
 
         return durable
 
+    def durable(self, most: int) -> list[Identity]:
+        """Alarms known to be durable, at most so many of the devices heard last."""
+        found: list[Identity] = []
+        for heard in reversed(self._by_device.values()):
+            found.extend(identity for identity, waiting in heard.items() if waiting is None)
+            if len(found) >= most:
+                break
+        return found[:most]
+
     def remember_durable(self, identity: Identity) -> None:
         """Take in an alarm stored before this process started."""
         self._by_device.setdefault(identity[0], OrderedDict())[identity] = None
+
+    def remember_unless_known(self, identity: Identity) -> None:
+        """The same, unless it was heard since: then its own way is not cut short."""
+        heard = self._by_device.setdefault(identity[0], OrderedDict())
+        if identity not in heard:
+            heard[identity] = None
+            heard.move_to_end(identity, last=False)
 
 
 @dataclass(slots=True)
@@ -95,6 +117,10 @@ class LineState:
     incidents: dict[UUID, Incident] = field(default_factory=dict)
     commands: OrderedDict[UUID, CommandRecord] = field(default_factory=OrderedDict)
     alarms: HeardAlarms = field(default_factory=HeardAlarms)
+    holds: dict[str, dict[HoldKey, HoldRecord]] = field(default_factory=dict)
+    loose_closes: dict[str, CommandRecord] = field(default_factory=dict)
+    """By meter: the close that a person asked for in a home without an incident, until its meter has reported closed."""
+    closed_lately: "OrderedDict[UUID, None]" = field(default_factory=OrderedDict)
 
     def open_incident_of(self, device_id: str) -> Incident | None:
         """The open incident of the home in which a device stands."""
@@ -111,3 +137,24 @@ class LineState:
             if oldest.under_way:
                 break
             del self.commands[oldest.command_id]
+
+    def take_holds(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take up the holds in force, from rows of ``valve_holds`` or from a file of ours."""
+        for row in rows:
+            if row["lifted_ms"] is None:
+                hold = HoldRecord.from_row(row)
+                self.holds.setdefault(hold.home_id, {})[hold.key] = hold
+
+    def holds_in_force(self) -> list[Row]:
+        """The rows of every hold in force, for the snapshot."""
+        return [hold.row() for holds in self.holds.values() for hold in holds.values()]
+
+    def ended(self, incident_id: UUID) -> None:
+        """Remember that an incident is over: a late answer to its close opens it no more."""
+        self.closed_lately[incident_id] = None
+        while len(self.closed_lately) > _REMEMBERED_ENDS:
+            self.closed_lately.popitem(last=False)
+
+    def monotonic_of(self, at_ms: int) -> float:
+        """A moment of the wall clock in monotonic seconds; one that seems to lie ahead is now."""
+        return self.clock.monotonic() - max(0, self.clock.now_ms() - at_ms) / 1000

@@ -50,6 +50,10 @@ class StationMessages:
             return
         self._waiting.pop(answer.message_id, None)
 
+    def unconfirmed(self) -> dict[UUID, bytes]:
+        """Messages that dispatch has not confirmed, for the snapshot."""
+        return {message_id: waiting.payload for message_id, waiting in self._waiting.items()}
+
     def tick(self) -> None:
         """Repeat what is due."""
         now = self._clock.monotonic()

@@ -13,6 +13,18 @@ BENCHMARKS: Final[dict[str, tuple[str, str]]] = {
         "完整平台：从泄漏到燃气表收到关阀指令，空载与读数负载下（约 1 分半）",
         "a whole platform: leak -> close command at the meter, at idle and beside readings (about 1.5 minutes)",
     ),
+    "loop_change": (
+        "同一次运行中轮流测量早前提交与当前代码的泄漏→关阀时延（约 4 分钟）",
+        "leak -> close of this tree beside that of an earlier commit, in turn (about 4 minutes)",
+    ),
+    "snapshot": (
+        "本地快照：写出与读回一座城市的注册表和一千个未结束事件",
+        "the local snapshot: writing and reading back a city's registry and a thousand open incidents",
+    ),
+    "orders": (
+        "派单台：一场风暴的全部工单落库耗时（50 与 900 户）",
+        "dispatch alone: how long until every order of a storm is durable (50 and 900 homes)",
+    ),
     "mqtt_clients": (
         "仅消息代理：各 MQTT 客户端从报警到指令的往返（约 4 分钟）",
         "a broker alone: alarm -> command round trip of each MQTT client (about 4 minutes)",

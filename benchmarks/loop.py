@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
+from benchmarks.database_away import database_away
 from benchmarks.leaks import LeakingHomes, Times
 from benchmarks.line_figures import LineFigures
 from benchmarks.loop_page import Bounds, Row, Spread, page
@@ -138,23 +139,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=15.0, help="of leaks under each load, 20 a second (default 15) · 每档负载的秒数")
     parser.add_argument("--rates", type=_rates, default="0,1000,3000", help="readings a second (default 0,1000,3000) · 每秒读数")
     parser.add_argument("--check", action="store_true", help="exit status 1 if a p99 up to 1,000/s is over 20 ms · 超过 20 ms 则返回 1")
+    parser.add_argument("--database-away", action="store_true", help="measure while the database answers nobody · 数据库无响应时测量")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here · 结果另存为 JSON")
     return parser
 
 
-def run(rates: Sequence[float], seconds: float) -> list[Row]:
-    """Start a platform, measure every condition, stop it. Raises UserError when it does not start."""
+def run(rates: Sequence[float], seconds: float, tree: Path | None = None, away: bool = False) -> list[Row]:
+    """Start a platform, measure every condition, stop it. ``tree`` measures the code of another work tree; ``away``: while its database
+    answers nobody. Raises UserError when it does not start.
+    """
     leaks = max(1, round(min(seconds, _LONGEST_S) / SPACING_S))
     homes = REPORTING_HOMES + len(rates) * (_WARM_UP + leaks)
     terminal = Terminal(spoken_language())
     terminal.say(f"启动平台，{homes} 户…", f"starting a platform with {homes} homes ...")
-    with quiet_platform(homes) as platform:
+    with quiet_platform(homes, tree=tree) as platform:
         rows = []
         for condition in conditions(rates, leaks, platform.homes[REPORTING_HOMES:]):
             terminal.say(
                 f"每秒 {condition.rate:,.0f} 条读数，{leaks} 次泄漏…", f"{leaks} leaks beside {condition.rate:,.0f} readings a second ..."
             )
-            rows.append(measure(platform, condition))
+            with database_away(platform.line["postgres"]) if away else nullcontext():
+                rows.append(measure(platform, condition))
     return rows
 
 
@@ -169,7 +174,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(143))
     load = os.getloadavg()[0]
     try:
-        rows = run(options.rates, options.seconds)
+        rows = run(options.rates, options.seconds, away=options.database_away)
     except UserError as error:
         Terminal(language).refuse(error)
         return 2

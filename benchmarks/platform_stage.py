@@ -6,6 +6,7 @@ Decides what the city looks like and that nothing is left behind. Refuses to kno
 import contextlib
 import csv
 import json
+import os
 import select
 import shutil
 import subprocess
@@ -70,8 +71,10 @@ def homes_of(file: Path) -> list[HomeOnAir]:
 
 
 @contextmanager
-def quiet_platform(homes: int, seed: int = 1) -> Iterator[RunningPlatform]:
-    """Start a platform with such a city on free ports, and stop it. Raises UserError when it does not start."""
+def quiet_platform(homes: int, seed: int = 1, tree: Path | None = None) -> Iterator[RunningPlatform]:
+    """Start a platform with such a city on free ports, and stop it. ``tree`` runs the code of another work tree with this
+    environment's packages. Raises UserError when it does not start.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gas-sentinel-bench-"))
     # The database may run under another account, which has to get through here; what is secret is closed file by file.
     folder.chmod(0o755)
@@ -83,6 +86,8 @@ def quiet_platform(homes: int, seed: int = 1) -> Iterator[RunningPlatform]:
             [*_UP, "--data", data, "--homes", homes_file],
             stdout=subprocess.PIPE,
             text=True,
+            cwd=tree,
+            env=None if tree is None else os.environ | {"PYTHONPATH": str(tree)},
         )
         yield RunningPlatform(_line_of(process), data / "platform.json", homes_file, homes_of(homes_file))
     finally:

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from console import page, problems
-from console.api import calls, commands, crews, events, homes, incidents, orders, overview, requests, tasks, timeline
+from console.api import calls, commands, conditions, crews, events, holds, homes, incidents, orders, overview, requests, tasks, timeline
 from console.api.changed import ChangedThings
 from console.api.needs import Console
 from console.doorway import Doorway
@@ -23,7 +23,7 @@ _TAGS = [
     {"name": "orders", "description": "Work orders and their steps · 抢修单"},
     {"name": "calls", "description": "Telephone calls · 电话"},
     {"name": "commands", "description": "Commands to devices · 下发指令"},
-    {"name": "crews", "description": "Crews · 班组"},
+    {"name": "crews", "description": "Crews · 抢修队"},
     {"name": "tasks", "description": "Work for people · 人工任务"},
     {"name": "requests", "description": "What people ask of the stations, which decide · 请求（由站点决定）"},
     {"name": "events", "description": "Everything that changes, live · 实时事件流"},
@@ -62,7 +62,7 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     )
     app.state.running = running
     problems.install(app)
-    for noun in (incidents, timeline, homes, overview, orders, calls, commands, crews, tasks, requests, events):
+    for noun in (incidents, timeline, homes, conditions, holds, overview, orders, calls, commands, crews, tasks, requests, events):
         app.include_router(noun.router)
     _add_state(app)
     app.include_router(page.routes())

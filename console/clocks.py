@@ -21,8 +21,8 @@ class Clocks(BaseModel):
     T2: int | None = Field(None, description=f"received by the platform · 平台收到, {_MS}")
     T3: int | None = Field(None, description=f"close command sent · 切断指令发出, {_MS}")
     T4: int | None = Field(None, description=f"valve reported closed by the meter · 表端报告已切断, {_MS}")
-    T5: int | None = Field(None, description=f"valve seen to hold; not proven yet in this version · 关阀保持, {_MS}")
-    T5c: int | None = Field(None, description=f"room clearing; not watched yet in this version · 室内浓度回落, {_MS}")
+    T5: int | None = Field(None, description=f"valve seen to hold · 关阀保持, {_MS}")
+    T5c: int | None = Field(None, description=f"room clearing · 室内浓度回落, {_MS}")
     T6a: int | None = Field(None, description=f"first call placed · 呼出, {_MS}")
     T6b: int | None = Field(None, description=f"first phone rings · 振铃, {_MS}")
     T7: int | None = Field(None, description=f"first key pressed · 按键确认, {_MS}")
@@ -45,6 +45,8 @@ def compose(incident: Mapping[str, Any], order: Mapping[str, Any] | None, calls:
         T2=incident["received_ms"],
         T3=incident["close_sent_ms"],
         T4=incident["reported_closed_ms"],
+        T5=incident["holds_ms"],
+        T5c=incident["clearing_ms"],
         T6a=_first(rung, "placed_ms"),
         T6b=_first(rung, "ringing_ms"),
         T7=_first(rung, "key_ms"),

@@ -5,16 +5,20 @@ Decides nothing for the stations: each one says itself whether it could do its w
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import httpx
 from pydantic import BaseModel, Field
 
 from console.briefly import Briefly
 from console.store import DatabaseAway, Store
+from console.vocabulary import HEALTH_REASONS, Words, said
 
 PROBE = "SELECT 1 AS one"
 _CACHED_SECONDS = 1.0
 _TIMEOUT_SECONDS = 1.0
+_FIGURE: Final = (bool, int, float, str)
+_DETAILS_MAX: Final = 30
 
 _PARTS = {
     "line": ("接警与切断", "receiving leaks and closing valves"),
@@ -29,6 +33,8 @@ class Part(BaseModel):
 
     ok: bool
     reasons: list[str] = Field(description="short codes; empty when ok", examples=[["broker_away"]])
+    words: list[Words] = Field([], description="the reasons in words")
+    detail: dict[str, Any] = Field({}, description="what the part says of itself beside, as it says it")
 
 
 class Health(BaseModel):
@@ -60,11 +66,11 @@ class Doctor:
         """The health at ``now_ms``, at most a second old."""
         parts = await self._parts.get(self._ask_all)
         reasons = [f"{name}:{reason}" for name, part in parts.items() if not part.ok for reason in part.reasons or ["red"]]
-        sick = [_PARTS[name] for name, part in parts.items() if not part.ok]
+        sick = [(_PARTS[name], part) for name, part in parts.items() if not part.ok]
         if not sick:
             return Health(ok=True, reasons=[], zh="各环节正常", en="every part is ready", parts=parts, checked_ms=now_ms)
-        zh = "现在发生泄漏将无法完整处置：" + "、".join(words[0] for words in sick)
-        en = "a leak could not be handled completely now: " + ", ".join(words[1] for words in sick)
+        zh = "现在发生泄漏将无法完整处置：" + "、".join(words[0] + _why(part, "zh", "（{}）", "，") for words, part in sick)
+        en = "a leak could not be handled completely now: " + ", ".join(words[1] + _why(part, "en", " ({})", ", ") for words, part in sick)
         return Health(ok=False, reasons=reasons, zh=zh, en=en, parts=parts, checked_ms=now_ms)
 
     async def _ask_all(self) -> dict[str, Part]:
@@ -75,26 +81,37 @@ class Doctor:
     async def _station(self, name: str) -> Part:
         url = self._urls.get(name)
         if not url:
-            return Part(ok=False, reasons=["not_configured"])
+            return _sick("not_configured")
         try:
             # The client's timeout is per read: a station that drips must not hold the answer.
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 response = await self._client.get(url)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-            return Part(ok=False, reasons=["unreachable"])
+            return _sick("unreachable")
         try:
             body = response.json()
             reasons = [str(reason)[:64] for reason in body.get("reasons", [])][:10]
+            # Figures alone, and few of them: what a station says of itself is shown, not trusted.
+            detail = {key: value for key, value in body.items() if isinstance(value, _FIGURE) and key not in ("ok", "reasons")}
+            detail = dict(list(detail.items())[:_DETAILS_MAX])
         except (ValueError, AttributeError, TypeError):
-            reasons = []
+            reasons, detail = [], {}
         if response.status_code == httpx.codes.OK:
-            return Part(ok=True, reasons=[])
-        return Part(ok=False, reasons=reasons or [f"status_{response.status_code}"])
+            return Part(ok=True, reasons=[], detail=detail)
+        return _sick(*(reasons or [f"status_{response.status_code}"]), detail=detail)
 
     async def _database(self) -> Part:
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await self._store.row(PROBE)
         except (DatabaseAway, TimeoutError):
-            return Part(ok=False, reasons=["away"])
+            return _sick("away")
         return Part(ok=True, reasons=[])
+
+
+def _sick(*reasons: str, detail: dict[str, Any] | None = None) -> Part:
+    return Part(ok=False, reasons=list(reasons), words=[said(HEALTH_REASONS, reason) for reason in reasons], detail=detail or {})
+
+
+def _why(part: Part, language: Literal["zh", "en"], around: str, between: str) -> str:
+    return around.format(between.join(words.zh if language == "zh" else words.en for words in part.words)) if part.words else ""

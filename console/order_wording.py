@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from console.phrases import Detail, Sentence, bilingual, by, capital, named, number, unknown, with_reason
-from console.vocabulary import ORDER_KINDS, REFUSALS, REPAIR_CAUSES, VALVE_KNOWLEDGE, Words, said
+from console.vocabulary import CLEARINGS, ORDER_KINDS, PROOFS, REFUSALS, REPAIR_CAUSES, VALVE_KNOWLEDGE, Words, said
 
 
 def _order_created(_: str, detail: Detail) -> Words:
@@ -28,12 +28,17 @@ def _assigned(zh: str, en: str) -> Sentence:
 def _waits(_: str, detail: Detail) -> Words:
     if detail.get("send_crew") is False:
         return Words(zh="等待人工安排", en="Waits for a person to plan it")
-    return Words(zh="暂无空闲班组，抢修单按优先级等待", en="No crew is free: the order waits by priority")
+    return Words(zh="暂无空闲抢修队，抢修单按优先级等待", en="No crew is free: the order waits by priority")
 
 
 def _valve_news(_: str, detail: Detail) -> Words:
-    words = said(VALVE_KNOWLEDGE, detail.get("valve"))
-    return Words(zh=f"抢修单上的阀门状态：{words.zh}", en=f"Valve, as the order says: {words.en}")
+    told = [said(VALVE_KNOWLEDGE, detail.get("valve"))]
+    told += [said(PROOFS, detail["proof"])] if detail.get("proof") not in (None, "none") else []
+    told += [said(CLEARINGS, detail["clearing"])] if detail.get("clearing") not in (None, "unknown") else []
+    return Words(
+        zh=f"抢修单上的阀门状态：{'；'.join(words.zh for words in told)}",
+        en=f"Valve, as the order says: {'; '.join(words.en for words in told)}",
+    )
 
 
 def _made_safe(actor: str, detail: Detail) -> Words:
@@ -96,7 +101,7 @@ ORDER_STEPS: Mapping[str, Sentence] = {
     "created": _order_created,
     "wait": _waits,
     "assign": _assigned("已派单", "Assigned"),
-    "reassign": with_reason("从原班组收回，改派其他班组", "Taken back from its crew, another one is sent"),
+    "reassign": with_reason("从原抢修队收回，改派其他抢修队", "Taken back from its crew, another one is sent"),
     "accept": _ACCEPT,
     "arrive": _ARRIVE,
     "on_site": _ARRIVE,
@@ -112,6 +117,10 @@ ORDER_STEPS: Mapping[str, Sentence] = {
     "archive": by("{who}：抢修单已归档", "{who}: order archived"),
     "leak_again": with_reason("再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void"),
     "valve": _valve_news,
+    "before_meter_suspected": with_reason(
+        "疑似表前泄漏：须关立管阀、查立管、通知邻居",
+        "Leak before the meter suspected: close the riser valve, search the riser, warn the neighbours",
+    ),
 }
 
 

@@ -5,9 +5,12 @@ readably. Decides nothing, and knows no clock and no database.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
-from console.phrases import Detail, Sentence, by, methane, reason, unknown, with_reason
-from console.vocabulary import CALL_OUTCOMES, ENDINGS, ORDER_KINDS, VALVE_CAUSES, Words, said
+from console.phrases import Detail, Sentence, by, capital, methane, named, reason, unknown, with_reason
+from console.vocabulary import CALL_OUTCOMES, ENDINGS, HOLDS, ORDER_KINDS, VALVE_CAUSES, Words, said
+
+_SHANGHAI = timedelta(hours=8)
 
 
 def _opened(_: str, detail: Detail) -> Words:
@@ -121,6 +124,90 @@ def _device_added(_: str, detail: Detail) -> Words:
     return Words(zh=f"又有一台设备报警：{device}".removesuffix("："), en=f"One more device reports: {device}".removesuffix(": "))
 
 
+def _clock(value: object) -> str | None:
+    """A stamp (Unix ms) as the time of day in Shanghai; None for anything that is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
+        return None
+    return (datetime.fromtimestamp(value / 1000, UTC) + _SHANGHAI).strftime("%H:%M")
+
+
+def _volume(value: object) -> str | None:
+    """Cubic metres, to the litre."""
+    return f"{value:.3f}" if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _valve_holds(_: str, detail: Detail) -> Words:
+    volume = _volume(detail.get("volume_m3"))
+    index_zh, index_en = (f"（读数停在 {volume} m³）", f" (the index stands at {volume} m³)") if volume else ("", "")
+    return Words(zh=f"阀门已验证关严，燃气表读数不再增加{index_zh}", en=f"The valve is seen to hold: the index does not move{index_en}")
+
+
+def _gas_still_flows(_: str, detail: Detail) -> Words:
+    passed = _volume(detail.get("passed_m3"))
+    more_zh, more_en = (f"（又流过 {passed} m³）", f" ({passed} m³ more have passed)") if passed else ("", "")
+    return Words(
+        zh=f"报告已切断，但燃气仍在流动{more_zh}，再次切断",
+        en=f"Reported closed, and gas still flows{more_en}: the next close is tried",
+    )
+
+
+def _proof_due(_: str, detail: Detail) -> Words:
+    at = _clock(detail.get("due_ms", detail.get("proof_due_ms")))
+    if detail.get("proof") == "due_at_uplink":
+        when_zh, when_en = (f"（约 {at}）", f" (about {at})") if at else ("", "")
+        return Words(
+            zh=f"燃气表在休眠：要等下次上报{when_zh}才能验证是否关严",
+            en=f"The meter sleeps: whether the valve holds can be told when it next reports{when_en}",
+        )
+    when_zh, when_en = (f"，约 {at} 可知", f"; it can be told at about {at}") if at else ("", "")
+    return Words(zh=f"阀门是否关严尚未验证{when_zh}", en=f"Whether the valve holds is not yet proven{when_en}")
+
+
+def _room(zh: str, en: str) -> Sentence:
+    def sentence(_: str, detail: Detail) -> Words:
+        value_zh, value_en = methane(detail)
+        return Words(zh=zh + (f"：{value_zh}" if value_zh else ""), en=en + (f": {value_en}" if value_en else ""))
+
+    return sentence
+
+
+def _alias(_: str, detail: Detail) -> Words:
+    if detail.get("reason") == "ack_of_unknown_close":
+        return Words(
+            zh="收到燃气表对一条未知切断指令的应答，已并入本事件",
+            en="The meter answered a close that was not known here: counted to this incident",
+        )
+    return Words(zh="同一处的另一事件编号已并入本事件", en="Another id of the same incident was joined to this one")
+
+
+def _hold(detail: Detail) -> Words:
+    """The hold with its cause, as far as they are told."""
+    words = said(HOLDS, detail["hold"]) if detail.get("hold") else Words(zh="", en="")
+    cause = said(VALVE_CAUSES, detail["cause"]) if detail.get("cause") else None
+    return Words(
+        zh=f"：{words.zh}{f'（{cause.zh}）' if cause else ''}" if words.zh else "",
+        en=f": {words.en}{f' ({cause.en})' if cause else ''}" if words.en else "",
+    )
+
+
+def _hold_set(_: str, detail: Detail) -> Words:
+    hold, (why_zh, why_en) = _hold(detail), reason({"note": detail.get("why")})
+    return Words(zh=f"阀门锁定{hold.zh}{why_zh}", en=f"The valve is held closed{hold.en}{why_en}")
+
+
+def _hold_lifted(actor: str, detail: Detail) -> Words:
+    hold, (why_zh, why_en), who = _hold(detail), reason({"note": detail.get("why")}), named(actor)
+    return Words(zh=f"{who.zh}：解除阀门锁定{hold.zh}{why_zh}", en=capital(f"{who.en} lifted a hold on the valve{hold.en}{why_en}"))
+
+
+def _meter_exchanged(_: str, detail: Detail) -> Words:
+    after = detail.get("after")
+    meter = f" {after}" if after else ""
+    return Words(
+        zh=f"事件期间更换了燃气表，新表{meter} 也要切断", en=f"The meter was exchanged meanwhile: the new one{meter} is closed too"
+    )
+
+
 INCIDENT_EVENTS: Mapping[str, Sentence] = {
     "opened": _opened,
     "opened_valve": _valve_opened,
@@ -142,6 +229,23 @@ INCIDENT_EVENTS: Mapping[str, Sentence] = {
     "open_expired": with_reason("60 秒内无人在表前确认，开阀指令作废", "Nobody confirmed at the meter within 60 s: the open is void"),
     "device_added": _device_added,
     "order_sent": _order_sent,
+    "valve_holds": _valve_holds,
+    "gas_still_flows": _gas_still_flows,
+    "not_provable": with_reason(
+        "没有读数表明切断前有气流，无法从燃气表读数验证是否关严，须到现场确认",
+        "No reading shows that gas flowed before the close, so that the index cannot prove that the valve holds: it is told on site",
+    ),
+    "proof_due": _proof_due,
+    "room_clearing": _room("室内甲烷正在下降", "The methane in the room is falling"),
+    "room_not_clearing": _room("室内甲烷没有下降", "The methane in the room does not fall"),
+    "before_meter_suspected": with_reason(
+        "阀门已关但室内甲烷不降：疑似表前泄漏，请关立管阀并通知邻居",
+        "The valve is closed and the room does not clear: a leak before the meter is suspected; riser valve, neighbours",
+    ),
+    "alias": _alias,
+    "hold_set": _hold_set,
+    "hold_lifted": _hold_lifted,
+    "meter_exchanged": _meter_exchanged,
     "closed": _closed,
 }
 

@@ -13,6 +13,14 @@ ACCOUNT_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
 _ACCOUNT = re.compile(ACCOUNT_PATTERN)
 RESERVED_ACCOUNTS = frozenset({"line", "dispatch", "fleet", "canary"})
 
+_RESERVED_PREFIXES = ("_", "canary-", "line-", "dispatch-", "fleet-")
+"""Sessions of the platform at the broker are named after their station (``line-telemetry``)."""
+
+CANARY_HOME = "CANARY"
+"""The reserved home that walks the whole line every minute; it stands in no table of homes."""
+CANARY_DETECTOR, CANARY_METER = "canary-detector", "canary-meter"
+"""Its devices, and the accounts on which the line plays them."""
+
 
 def is_account(text: str) -> bool:
     """Whether ``text`` may be a device or hub id: 1-32 of letters, digits, ``_`` and ``-``."""
@@ -20,8 +28,8 @@ def is_account(text: str) -> bool:
 
 
 def is_reserved(account: str) -> bool:
-    """Whether an id is kept for the platform's own accounts."""
-    return account in RESERVED_ACCOUNTS or account.startswith("_")
+    """Whether an id is kept for the platform's own accounts, their sessions and its canary home."""
+    return account in RESERVED_ACCOUNTS or account == CANARY_HOME or account.startswith(_RESERVED_PREFIXES)
 
 
 def incident_id(kind: str, device: str, boot: int, seq: int, ts: int) -> UUID:
@@ -42,3 +50,8 @@ def message_id(incident: UUID, what: str) -> UUID:
 def event_id(incident: UUID, what: str) -> UUID:
     """The id of one entry of an incident's record."""
     return uuid5(incident, f"event/{what}")
+
+
+def condition_id(device: str, condition: str, since_ms: int) -> UUID:
+    """The id of one stretch of time in which a device could not detect, was not heard or had no mains."""
+    return uuid5(_NAMESPACE, f"condition/{condition}/{device}/{since_ms}")

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from core.errors import RegistryError, UserError
+from deploy.cli_certificates import AUTHORITY, certificates
+from deploy.cli_conformance import conformance
 from deploy.cli_registry import crews, homes
 from deploy.cli_simulate import simulate
 from deploy.terminal import Language, Terminal, result, spoken_language
@@ -24,8 +26,10 @@ app = typer.Typer(
 app.add_typer(simulate, name="simulate")
 app.add_typer(homes, name="homes")
 app.add_typer(crews, name="crews")
+app.add_typer(certificates, name="certificates")
 contract = typer.Typer(help="The device contract. · 设备协议。", no_args_is_help=True)
 app.add_typer(contract, name="contract")
+app.command()(conformance)
 
 Data = Annotated[Path, typer.Option(help="Data folder. · 数据目录。", show_default=True)]
 HttpPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of API and pages, 0 = a free one. · 接口端口，0 为任一空闲端口。")]
@@ -44,10 +48,27 @@ def up(
         Path | None, typer.Option("--homes", metavar="FILE.csv", help="Import these homes first. · 先导入住户。", show_default=False)
     ] = None,
     crews_file: Annotated[
-        Path | None, typer.Option("--crews", metavar="FILE.csv", help="Import these crews first. · 先导入班组。", show_default=False)
+        Path | None, typer.Option("--crews", metavar="FILE.csv", help="Import these crews first. · 先导入抢修队。", show_default=False)
     ] = None,
     http_port: HttpPort = 8080,
     mqtt_port: MqttPort = 1883,
+    mqtt_tls_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Also listen with TLS for devices with a certificate, 0 = a free port; not without this option. · 证书设备的 TLS 端口。",
+            show_default=False,
+        ),
+    ] = None,
+    mqtt_tls_host: Annotated[str, typer.Option(help="Address of that listener. · TLS 监听地址。")] = "127.0.0.1",
+    mqtt_tls_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Name that devices know the broker by; may be repeated. · 设备连接所用的名称。", show_default=False
+        ),
+    ] = None,
+    authority: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the authority. · 证书机构目录。")] = AUTHORITY,
     clock_rate: Rate = 1.0,
     language: Spoken = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print the JSON line and nothing else. · 只输出 JSON 行。")] = False,
@@ -57,10 +78,11 @@ def up(
     When everything is ready, one JSON line on stdout says where it listens: the broker with the account of the load tests,
     PostgreSQL, the API, the process ids. It holds passwords; it is also kept in DATA/platform.json while the platform runs.
     """
-    from deploy.up import UpOptions, run_until_stopped
+    from deploy.up import TlsOptions, UpOptions, run_until_stopped
 
     spoken = language or spoken_language()
-    options = UpOptions(data, homes_file, crews_file, http_port, mqtt_port, clock_rate, spoken)
+    tls = None if mqtt_tls_port is None else TlsOptions(authority, mqtt_tls_port, mqtt_tls_host, tuple(mqtt_tls_name or ()))
+    options = UpOptions(data, homes_file, crews_file, http_port, mqtt_port, clock_rate, spoken, tls=tls)
     raise typer.Exit(run_until_stopped(options, Terminal(spoken, quiet=json_only)))
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from core.registry.model import ImportReport
 
 homes = typer.Typer(help="The registry of homes and devices. · 住户与设备登记。", no_args_is_help=True)
-crews = typer.Typer(help="Crews and technicians. · 抢修班组。", no_args_is_help=True)
+crews = typer.Typer(help="Crews and technicians. · 抢修队。", no_args_is_help=True)
 
 Dsn = Annotated[
     str | None,
@@ -50,14 +50,14 @@ def import_homes(
 
 @crews.command("import")
 def import_crews(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Crews file, UTF-8. · 班组文件，UTF-8。")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Crews file, UTF-8. · 抢修队文件，UTF-8。")],
     postgres: Dsn = None,
     platform: PlatformFile = None,
 ) -> None:
-    """Add and change crews by crew_id, whole or not at all. · 按 crew_id 导入班组，要么全部成功，要么不变。"""
+    """Add and change crews by crew_id, whole or not at all. · 按 crew_id 导入抢修队，要么全部成功，要么不变。"""
     from deploy.up import import_crews_file
 
-    _report(import_crews_file(database_of(postgres, platform), file), "个班组", "crews")
+    _report(import_crews_file(database_of(postgres, platform), file), "支抢修队", "crews")
 
 
 def database_of(postgres: str | None, platform: Path | None) -> str:

@@ -69,6 +69,13 @@ class DataFolder:
             link.unlink(missing_ok=True)
             link.symlink_to(actual)
 
+    def state(self, station: str) -> Path:
+        """Where a station keeps what it must not lose, for its own user alone: it holds addresses and telephone numbers."""
+        folder = self.path / "state" / station
+        for each in (folder.parent, folder):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
     def voice_socket(self) -> Path:
         """Path of the socket between dispatch and its voice worker: short enough for the kernel."""
         inside = self.path / "voice.sock"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import UserError
+from core.ids import CANARY_DETECTOR, CANARY_METER
 from deploy.data_folder import DataFolder
 from deploy.embedded.broker import BrokerServer
 from deploy.embedded.postgres import PostgresServer
@@ -104,6 +105,13 @@ def stations(
         if process.account is not None:
             environment["GAS_SENTINEL_MQTT_USERNAME"] = process.account
             environment["GAS_SENTINEL_MQTT_PASSWORD"] = passwords[process.account]
+        if process.name in (LINE, DISPATCH):
+            environment["GAS_SENTINEL_STATE_DIR"] = str(folder.state(process.name))
+        if process.name == LINE:
+            for account in (CANARY_DETECTOR, CANARY_METER):
+                variable = account.upper().replace("-", "_")
+                # A scenario may break it: its own setting goes first.
+                environment.setdefault(f"GAS_SENTINEL_{variable}_PASSWORD", passwords[account])
         if process.name in ports.observe:
             environment["GAS_SENTINEL_OBSERVE_PORT"] = str(ports.observe[process.name])
         log = folder.logs / f"{process.name}.log"

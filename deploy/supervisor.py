@@ -18,7 +18,8 @@ from deploy.station import Part
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
-_CALM_SECONDS = 60.0
+_CALM_SECONDS = 10.0
+"""Who lived this long is not failing at its start: it is started again after the first pause, however often it was killed before."""
 _TICK = 0.2
 _STARTUP_DEATHS = 3
 
@@ -91,6 +92,14 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """Process ids by part."""
         return {part.name: part.pid for part in self._parts if part.pid is not None}
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a part; None while it is not running."""
+        return next((part.pid for part in self._parts if part.name == name and part.running()), None)
+
+    def deaths(self) -> dict[str, int]:
+        """How often each part died so far, without those that never did."""
+        return dict(self._deaths)
 
     def wait_ready(self, seconds: float) -> None:
         """Wait until every part is healthy, restarting the dead ones.

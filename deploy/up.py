@@ -19,6 +19,7 @@ from core.errors import UserError
 from deploy.data_folder import DataFolder
 from deploy.embedded.broker import choose_broker
 from deploy.embedded.broker_accounts import BrokerAccounts
+from deploy.embedded.device_door import DeviceDoor
 from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.processes import LOOPBACK, claim_port, free_udp_port
 from deploy.migrate import migrate
@@ -38,6 +39,16 @@ DENY_COMMANDS = "GAS_SENTINEL_EXERCISE_DENY_COMMANDS"
 
 
 @dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """The listener for devices with certificates: the authority behind it, where it listens, and names that devices know it by."""
+
+    authority: Path
+    port: int = 0
+    host: str = LOOPBACK
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UpOptions:
     """What the person asked for. Port 0 = a free one."""
 
@@ -54,6 +65,8 @@ class UpOptions:
     seed: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables of the stations."""
+    tls: TlsOptions | None = None
+    """None: no TLS listener."""
 
 
 class Platform:
@@ -79,10 +92,14 @@ class Platform:
         self._folder.take()
         killed_before = self._folder.platform_file.exists()
         passwords = self._folder.station_passwords()
-        broker = choose_broker(self._folder.path, passwords, say, line_commands=options.settings.get(DENY_COMMANDS) != "true")
+        tls = options.tls
+        door = None if tls is None else DeviceDoor(tls.authority, tls.port, tls.host, tls.names, warn=self._terminal.warn)
+        broker = choose_broker(self._folder.path, passwords, say, line_commands=options.settings.get(DENY_COMMANDS) != "true", door=door)
         broker.clear_the_way()
         # Looked at before the work begins: a busy port is said in the first second, not after an import.
         ports = self._claim_ports(killed_before)
+        if door is not None:
+            door.port = claim_port(door.port, "--mqtt-tls-port", ("消息代理 TLS", "broker, TLS"), door.host)
         self._start_postgres()
         self._check_stop()
         self._fill_registry()
@@ -122,6 +139,8 @@ class Platform:
             "broker_access_control": broker.access_control,
             "data": str(self._folder.path),
         }
+        if door is not None:
+            self.line["tls"] = {"host": door.host, "port": door.port, "ca": str(door.authority.certificate_file)}
         self._folder.write_platform(json.dumps(self.line))
 
     @property
@@ -145,6 +164,14 @@ class Platform:
     def watch(self) -> None:
         """One look at everything."""
         self._supervisor.watch()
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a part now; None while it is not running."""
+        return self._supervisor.pid(name)
+
+    def deaths(self) -> dict[str, int]:
+        """How often each part died so far."""
+        return self._supervisor.deaths()
 
     def stop(self) -> None:
         """Stop everything in reverse order. Safe after a start that failed."""
@@ -191,7 +218,7 @@ class Platform:
             say(f"导入住户 {self._options.homes} …", f"importing homes from {self._options.homes} ...")
             import_homes_file(self.dsn, self._options.homes)
         if self._options.crews is not None:
-            say(f"导入班组 {self._options.crews} …", f"importing crews from {self._options.crews} ...")
+            say(f"导入抢修队 {self._options.crews} …", f"importing crews from {self._options.crews} ...")
             import_crews_file(self.dsn, self._options.crews)
         if self._options.seed_homes and registry_is_empty(self.dsn):
             count = self._options.seed_homes
@@ -199,7 +226,7 @@ class Platform:
             self._seed_city(count)
         homes = simulated_homes_without_crew(self.dsn)
         if homes:
-            say("为模拟住户生成模拟班组…", "making simulated crews for the simulated homes ...")
+            say("为模拟住户生成模拟抢修队…", "making simulated crews for the simulated homes ...")
             seed_simulated_crews(self.dsn, homes)
 
     def _seed_city(self, count: int) -> None:

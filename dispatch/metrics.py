@@ -21,8 +21,13 @@ TASKS: Final = Gauge("dispatch_tasks_open", "Tasks for the desk that are not don
 
 CALLS: Final = Counter("dispatch_calls_total", "Calls that ended, by outcome", ["outcome"])
 CALLS_UNDER_WAY: Final = Gauge("dispatch_calls_under_way", "Calls that have not ended")
+CALLS_WAITING: Final = Gauge("dispatch_calls_waiting", "Calls that wait for a telephone line")
+CANARY_CALLS: Final = Counter("dispatch_canary_calls_total", "Calls of the canary to its own telephone, by end", ["end"])
 LADDERS: Final = Gauge("dispatch_ladders_open", "Incidents whose people are still being called")
 RECORDS_WAITING: Final = Gauge("dispatch_call_records_waiting", "Call records that wait for the database")
+
+JOURNAL_BYTES: Final = Gauge("dispatch_journal_bytes", "Size of the journal of what is not in the database yet")
+JOURNAL_FAILURES: Final = Counter("dispatch_journal_failures_total", "Times that the journal could not be read or written")
 
 REQUESTS: Final = Counter("dispatch_requests_total", "Requests answered, by kind and result", ["kind", "result"])
 REQUEST_ANSWER: Final = Histogram("dispatch_request_answer_seconds", "From taking a request to its answer", buckets=_FAST)

@@ -1,31 +1,26 @@
-"""Work orders in the database: made once an incident and kind, given to a crew, moved only along the order table.
+"""Work orders in the database: given to a crew, moved only along the order table, told what the line learns of their incidents.
 
 Every function works inside the caller's transaction and leaves a step behind for what it did. Refuses to decide: states come from
 ``judgement.order_table``, crews from ``judgement.crews``, urgency from ``judgement.priority``.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from core.station import OrderKind, OrderMessage, ValveKnowledge
+from core.station import LeakAgainMessage, OrderKind, OrderMessage, ValveMessage
 from dispatch import orders_sql
 from dispatch.database import Connection
 from dispatch.judgement import crews
+from dispatch.judgement.answers import Answers
 from dispatch.judgement.order_table import OrderEvent, OrderState, after
 from dispatch.judgement.priority import priority
 from dispatch.judgement.reasons import Reason
 
 Row = Mapping[str, Any]
-
-PREFIX: Final[dict[OrderKind, str]] = {"emergency": "QX", "inspection": "XJ", "triage": "HC", "canary": "TS"}
-"""抢修 emergency, 巡检 inspection, 核查 triage, 探哨 canary."""
 
 ACTOR: Final = "dispatch"
 
@@ -45,76 +40,9 @@ _LEAK_VOIDS: Final = (
 _CREW_LEAVES: Final = ("crew_id", "technician_id", "distance_m", "assigned_ms", "accepted_ms", "on_site_ms")
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A new order, and the crew that has it (None = it waits)."""
-
-    order_id: UUID
-    order_no: str
-    crew_id: str | None
-
-
-def local_day(now_ms: int) -> date:
-    """The day in Shanghai."""
-    return (datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(minutes=crews.SHANGHAI_OFFSET_MIN)).date()
-
-
-async def make(connection: Connection, message: OrderMessage, now_ms: int) -> Made | None:
-    """Make the order of an incident and give it to the nearest free crew, or let it wait; None when it exists already.
-
-    The caller's transaction holds the assignment lock from here on. Where others wait already, it takes its turn among them.
-    """
-    await connection.execute(orders_sql.LOCK_ASSIGNMENT)
-    choice = None
-    if message.send_crew:
-        free = await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()
-        choice = crews.nearest(_home_place(message), message.simulated, map(_crew, free), now_ms)
-    others = choice is not None and await _anybody_waits(connection)
-    if others:
-        choice = None
-    event: OrderEvent = "assign" if choice else "wait"
-    state = after(message.order_kind, "created", event)
-    steps = (
-        ("created", None, "created", _made_of(message)),
-        (event, "created", state, _given(choice) if choice else {"send_crew": message.send_crew}),
-    )
-    events, from_states, to_states, details = zip(*steps, strict=True)
-    flags = message.home.flags if message.home else ()
-    made = await (
-        await connection.execute(
-            orders_sql.MAKE_ORDER,
-            {
-                "order_id": order_id(message.incident_id, message.order_kind),
-                "incident_id": message.incident_id,
-                "incident_kind": message.incident_kind,
-                "kind": message.order_kind,
-                "prefix": PREFIX[message.order_kind],
-                "day": local_day(now_ms),
-                "home_id": message.home.home_id if message.home else None,
-                "simulated": message.simulated,
-                "priority": priority(message.order_kind, flags, message.valve),
-                "state": state,
-                "place": Jsonb(_place(message)),
-                "valve": message.valve,
-                "ch4_lel": message.ch4_lel,
-                "crew_id": choice.crew.crew_id if choice else None,
-                "technician_id": choice.crew.technician_id if choice else None,
-                "distance_m": choice.distance_m if choice else None,
-                "now_ms": now_ms,
-                "assigned_ms": now_ms if choice else None,
-                "step_events": list(events),
-                "step_from": list(from_states),
-                "step_to": list(to_states),
-                "step_details": [json.dumps(detail) for detail in details],
-            },
-        )
-    ).fetchone()
-    if made is None:
-        return None
-    crew_id = choice.crew.crew_id if choice else None
-    if others:
-        crew_id = dict(await share_out(connection, now_ms)).get(made["order_no"])
-    return Made(made["order_id"], made["order_no"], crew_id)
+async def free_crews(connection: Connection) -> list[crews.Crew]:
+    """Crews without an order, on duty or not, where they were last seen."""
+    return [_crew(row) for row in await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()]
 
 
 async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
@@ -126,7 +54,7 @@ async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, st
     waiting = {str(row["order_id"]): row for row in await (await connection.execute(orders_sql.WAITING)).fetchall()}
     if not waiting:
         return []
-    free = [_crew(row) for row in await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()]
+    free = await free_crews(connection)
     if not free:
         return []
     orders = [_waiting(order, row) for order, row in waiting.items()]
@@ -139,7 +67,7 @@ async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, st
             "distance_m": choice.distance_m,
             "assigned_ms": now_ms,
         }
-        moved = await move(connection, row, "assign", ACTOR, now_ms, changes, _given(choice))
+        moved = await move(connection, row, "assign", ACTOR, now_ms, changes, given_to(choice))
         if not isinstance(moved, Reason):
             given.append((str(row["order_no"]), choice.crew.crew_id))
     return given
@@ -169,44 +97,105 @@ async def take_back(connection: Connection, order: Row, actor: str, now_ms: int,
     return await move(connection, order, "reassign", actor, now_ms, changes, {"from_crew": order["crew_id"], "note": note})
 
 
-async def valve_known(
-    connection: Connection, incident_id: UUID, valve: ValveKnowledge, cause: str | None, said_ms: int, now_ms: int
-) -> int:
-    """Write what is known of the valve, and raise the priority when it did not close; returns how many orders there are.
+async def valve_known(connection: Connection, message: ValveMessage, now_ms: int) -> int:
+    """Write the four answers, and raise the priority where gas goes on; returns how many orders there are.
 
     News older than what an order already has is left out.
     """
-    orders = await (await connection.execute(orders_sql.ORDERS_OF_INCIDENT, {"incident_id": incident_id})).fetchall()
+    orders = await _of_incident(connection, message.incident_id)
     for order in orders:
-        said = await (await connection.execute(orders_sql.VALVE_SAID, {"order_id": order["order_id"]})).fetchone()
-        if said is not None and said["said_ms"] > said_ms:
-            continue
-        urgent = min(order["priority"], priority(order["kind"], order["place"].get("flags", ()), valve))
-        await change(connection, order["order_id"], {"valve": valve, "priority": urgent})
-        detail = {"valve": valve, "cause": cause, "said_ms": said_ms}
-        await step(connection, order, "valve", order["state"], "line", now_ms, detail)
+        await _answers_known(connection, order, Answers.of(message), message.cause, message.at_ms, now_ms, _traced(order, message))
     return len(orders)
 
 
-async def leak_again(connection: Connection, incident_id: UUID, ch4_lel: float | None, said_ms: int, now_ms: int) -> int:
+async def join(connection: Connection, order: Row, message: OrderMessage, now_ms: int) -> None:
+    """The incident of ``message`` is of the place of this (locked) order and becomes an alias of its own: to it, it is a leak again."""
+    alias = {"incident_id": message.incident_id, "order_id": order["order_id"], "now_ms": now_ms}
+    await connection.execute(orders_sql.ADD_ALIAS, alias)
+    await _leak_again(connection, order, message.ch4_lel, message.at_ms, now_ms, {"alias": str(message.incident_id)})
+    moved = await (await connection.execute(orders_sql.ONE_ORDER, {"order_id": order["order_id"]})).fetchone()
+    if moved is None:
+        raise LookupError("an order that was there a moment ago")
+    await _answers_known(connection, moved, Answers.of(message), None, message.at_ms, now_ms, {})
+
+
+async def _answers_known(
+    connection: Connection,
+    order: Row,
+    answers: Answers,
+    cause: str | None,
+    said_ms: int,
+    now_ms: int,
+    more: Mapping[str, object],
+) -> None:
+    said = await (await connection.execute(orders_sql.VALVE_SAID, {"order_id": order["order_id"]})).fetchone()
+    if said is not None and said["said_ms"] > said_ms:
+        return
+    urgent = min(order["priority"], priority(order["kind"], order["place"].get("flags", ()), answers))
+    await change(connection, order["order_id"], {**answers.model_dump(), "priority": urgent})
+    detail = {**answers.model_dump(exclude_none=True), "cause": cause, "said_ms": said_ms, **more}
+    await step(connection, order, "valve", order["state"], "line", now_ms, detail)
+    if answers.before_meter and not order["before_meter"]:
+        # Another place to close and other people to warn: the crew reads it as a step of its own.
+        wanted = {"wanted": ["riser_valve", "neighbours"], "said_ms": said_ms}
+        await step(connection, order, "before_meter_suspected", order["state"], "line", now_ms, wanted)
+
+
+async def leak_again(connection: Connection, message: LeakAgainMessage, now_ms: int) -> int:
     """Gas leaks anew: who had gone beyond *on site* is back there and a test is void; returns how many orders there are.
 
     A leak that was said before the place was made safe is part of what was made safe.
     """
-    orders = await (await connection.execute(orders_sql.ORDERS_OF_INCIDENT, {"incident_id": incident_id})).fetchall()
+    orders = await _of_incident(connection, message.incident_id)
     for order in orders:
-        detail: dict[str, object] = {"ch4_lel": ch4_lel, "said_ms": said_ms, "test_void": order["test_passed"] is True}
-        settled_ms = order["made_safe_ms"] or order["cause_ms"]
-        if settled_ms is not None and said_ms < settled_ms:
-            await step(connection, order, "leak_again", order["state"], "line", now_ms, {**detail, "test_void": False, "earlier": True})
-            continue
-        changes: dict[str, object] = dict.fromkeys(_LEAK_VOIDS)
-        if order["valve"] == "opened":
-            changes["valve"] = "commanded"
-        if order["state"] == "archived":
-            changes |= dict.fromkeys(_CREW_LEAVES)
-        await move(connection, order, "leak_again", "line", now_ms, changes, detail)
+        await _leak_again(connection, order, message.ch4_lel, message.at_ms, now_ms, _traced(order, message))
     return len(orders)
+
+
+async def _leak_again(
+    connection: Connection, order: Row, ch4_lel: float | None, said_ms: int, now_ms: int, more: Mapping[str, object]
+) -> None:
+    detail: dict[str, object] = {"ch4_lel": ch4_lel, "said_ms": said_ms, "test_void": order["test_passed"] is True, **more}
+    settled_ms = order["made_safe_ms"] or order["cause_ms"]
+    if settled_ms is not None and said_ms < settled_ms:
+        await step(connection, order, "leak_again", order["state"], "line", now_ms, {**detail, "test_void": False, "earlier": True})
+        return
+    changes: dict[str, object] = dict.fromkeys(_LEAK_VOIDS)
+    if order["valve"] == "opened":
+        changes["valve"] = "commanded"
+    if order["state"] == "archived":
+        changes |= dict.fromkeys(_CREW_LEAVES)
+    await move(connection, order, "leak_again", "line", now_ms, changes, detail)
+
+
+async def archive_canary(connection: Connection, order: Row, outcome: str, now_ms: int) -> None:
+    """The canary's round is over as far as dispatch goes: its order is at its end, and the line hears of it."""
+    if not isinstance(await move(connection, order, "archive", ACTOR, now_ms, {"archived_ms": now_ms}, {"outcome": outcome}), Reason):
+        await tell_finished(connection, order, outcome, now_ms)
+
+
+async def tell_finished(connection: Connection, order: Row, outcome: str, now_ms: int) -> None:
+    """The line closes every incident of an order that is archived. ``test_ms`` is when the last passed test was."""
+    rows = await (await connection.execute(orders_sql.INCIDENTS_OF_ORDER, {"order_id": order["order_id"]})).fetchall()
+    for row in rows:
+        body = {
+            "incident_id": str(row["incident_id"]),
+            "order_no": order["order_no"],
+            "order_kind": order["kind"],
+            "outcome": outcome,
+            "test_ms": order["test_ms"],
+        }
+        request_id = finished_id(order["order_id"], row["incident_id"], now_ms)
+        await connection.execute(orders_sql.FINISHED, {"request_id": request_id, "body": Jsonb(body)})
+
+
+def finished_id(order_id: UUID, incident_id: UUID, archived_ms: int) -> UUID:
+    """The id of the request that tells the line of this end of an order."""
+    return uuid5(order_id, f"order_finished/{incident_id}/{archived_ms}")
+
+
+async def _of_incident(connection: Connection, incident_id: UUID) -> list[dict[str, Any]]:
+    return await (await connection.execute(orders_sql.ORDERS_OF_INCIDENT, {"incident_id": incident_id})).fetchall()
 
 
 async def change(connection: Connection, order: UUID, changes: Mapping[str, object]) -> None:
@@ -232,38 +221,15 @@ async def step(connection: Connection, order: Row, event: str, to_state: str, ac
     )
 
 
-async def _anybody_waits(connection: Connection) -> bool:
-    row = await (await connection.execute(orders_sql.ANY_WAITING)).fetchone()
-    return row is not None and bool(row["found"])
+def _traced(order: Row, message: ValveMessage | LeakAgainMessage) -> dict[str, object]:
+    """A canary's steps name their messages, so that its rows in the inbox can be found when they are old."""
+    return {"message_id": str(message.message_id)} if order["kind"] == "canary" else {}
 
 
-def order_id(incident_id: UUID, kind: OrderKind) -> UUID:
-    """The id of the one order of this incident and kind."""
-    return uuid5(incident_id, f"order/{kind}")
-
-
-def _made_of(message: OrderMessage) -> dict[str, object]:
-    return {"incident_kind": message.incident_kind, "valve": message.valve, "received_ms": message.received_ms}
-
-
-def _given(choice: crews.Choice) -> dict[str, object]:
+def given_to(choice: crews.Choice) -> dict[str, object]:
+    """Who goes, as a step and an order have it."""
     away = None if choice.distance_m is None else round(choice.distance_m)
     return {"crew_id": choice.crew.crew_id, "technician_id": choice.crew.technician_id, "distance_m": away}
-
-
-def _place(message: OrderMessage) -> dict[str, object]:
-    place: dict[str, object] = {"place": message.place, "send_crew": message.send_crew, "has_meter": False, "flags": []}
-    if message.home is not None:
-        place |= message.home.model_dump(mode="json", exclude={"contacts", "detector_ids", "home_id", "language"})
-        place["has_meter"] = message.home.meter_id is not None
-    return place
-
-
-def _home_place(message: OrderMessage) -> crews.Place:
-    home = message.home
-    if home is None:
-        return crews.Place(lon=None, lat=None, coord_datum=None)
-    return crews.Place(lon=home.lon, lat=home.lat, coord_datum=home.coord_datum, district_code=home.district_code)
 
 
 def _waiting(order: str, row: Row) -> crews.WaitingOrder:

@@ -5,10 +5,11 @@ from typing import Final
 LOCK_ASSIGNMENT: Final = "SELECT pg_advisory_xact_lock(718201)"
 """One assignment at a time, whichever process does it: a crew is never given two orders."""
 
-TAKE_MESSAGE: Final = """
-INSERT INTO dispatch_inbox (message_id, handled_ms) VALUES (%(message_id)s, %(now_ms)s)
+TAKE_MESSAGES: Final = """
+INSERT INTO dispatch_inbox (message_id, handled_ms) SELECT m, %(now_ms)s FROM unnest(%(message_ids)s::uuid[]) AS m
 ON CONFLICT (message_id) DO NOTHING RETURNING message_id
 """
+"""Returns those that were not taken before."""
 
 FREE_CREWS: Final = """
 SELECT c.crew_id, c.district_code, c.shift_start, c.shift_end, c.simulated,
@@ -19,31 +20,80 @@ WHERE c.retired_at IS NULL
   AND NOT EXISTS (SELECT FROM work_orders w WHERE w.crew_id = c.crew_id AND w.archived_ms IS NULL)
 """
 
-MAKE_ORDER: Final = """
+MAKE_ORDERS: Final = """
 WITH fresh AS (
-    SELECT WHERE NOT EXISTS (SELECT FROM work_orders WHERE incident_id = %(incident_id)s AND kind = %(kind)s)
-), number AS (
-    INSERT INTO order_numbers (prefix, day, last) SELECT %(prefix)s, %(day)s, 1 FROM fresh
-    ON CONFLICT (prefix, day) DO UPDATE SET last = order_numbers.last + 1
-    RETURNING %(prefix)s || '-' || to_char(day, 'YYMMDD') || '-' || lpad(last::text, greatest(4, length(last::text)), '0') AS order_no
+    SELECT o.*, p.prefix, row_number() OVER one AS turn, count(*) OVER (PARTITION BY p.prefix) AS many
+    FROM jsonb_populate_recordset(NULL::work_orders, %(orders)s::jsonb) WITH ORDINALITY AS o
+    JOIN unnest(%(kinds)s::text[], %(prefixes)s::text[]) AS p (kind, prefix) ON p.kind = o.kind
+    WHERE NOT EXISTS (SELECT FROM work_orders w WHERE w.incident_id = o.incident_id AND w.kind = o.kind)
+    WINDOW one AS (PARTITION BY p.prefix ORDER BY o.ordinality)
+), numbers AS (
+    INSERT INTO order_numbers (prefix, day, last) SELECT prefix, %(day)s, max(many) FROM fresh GROUP BY prefix ORDER BY prefix
+    ON CONFLICT (prefix, day) DO UPDATE SET last = order_numbers.last + excluded.last
+    RETURNING prefix, day, last
+), numbered AS (
+    SELECT f.*, n.day, n.last - f.many + f.turn AS number FROM fresh f JOIN numbers n USING (prefix)
 ), made AS (
     INSERT INTO work_orders (order_id, order_no, kind, incident_id, incident_kind, home_id, simulated, priority, state, place, valve,
+                             proof, proof_due_ms, clearing, before_meter, answer_due_ms,
                              ch4_lel, crew_id, technician_id, distance_m, created_ms, assigned_ms)
-    SELECT %(order_id)s, order_no, %(kind)s, %(incident_id)s, %(incident_kind)s, %(home_id)s, %(simulated)s, %(priority)s, %(state)s,
-           %(place)s, %(valve)s, %(ch4_lel)s, %(crew_id)s, %(technician_id)s, %(distance_m)s, %(now_ms)s, %(assigned_ms)s
-    FROM number
-    RETURNING order_id, order_no
+    SELECT order_id, prefix || '-' || to_char(day, 'YYMMDD') || '-' || lpad(number::text, greatest(4, length(number::text)), '0'),
+           kind, incident_id, incident_kind, home_id, simulated, priority, state, place, valve,
+           proof, proof_due_ms, clearing, before_meter, answer_due_ms,
+           ch4_lel, crew_id, technician_id, distance_m, created_ms, assigned_ms
+    FROM numbered ORDER BY number
+    RETURNING order_id, order_no, created_ms
 ), steps AS (
     INSERT INTO order_steps (order_id, at_ms, event, from_state, to_state, actor, detail)
-    SELECT made.order_id, %(now_ms)s, s.event, s.from_state, s.to_state, 'dispatch', s.detail::jsonb
-    FROM made, unnest(%(step_events)s::text[], %(step_from)s::text[], %(step_to)s::text[], %(step_details)s::text[])
-         AS s (event, from_state, to_state, detail)
+    SELECT made.order_id, made.created_ms, s.event, s.from_state, s.to_state, 'dispatch', s.detail
+    FROM jsonb_populate_recordset(NULL::order_steps, %(steps)s::jsonb) WITH ORDINALITY AS s
+    JOIN made ON made.order_id = s.order_id ORDER BY s.ordinality
 )
 SELECT order_id, order_no FROM made
 """
+"""Many orders at once, numbered in the order of the list without a gap; what an incident has already is left out."""
 
 ORDER_BY_NO: Final = "SELECT * FROM work_orders WHERE order_no = %(order_no)s FOR UPDATE"
-ORDERS_OF_INCIDENT: Final = "SELECT * FROM work_orders WHERE incident_id = %(incident_id)s ORDER BY order_no FOR UPDATE"
+ORDERS_OF_INCIDENT: Final = """
+SELECT * FROM work_orders
+WHERE incident_id = %(incident_id)s OR order_id IN (SELECT order_id FROM order_aliases WHERE incident_id = %(incident_id)s)
+ORDER BY order_no FOR UPDATE
+"""
+
+HAVE_ALREADY: Final = """
+SELECT a.at, f.incident_id, f.order_id
+FROM unnest(%(incidents)s::uuid[], %(kinds)s::text[], %(places)s::text[], %(simulated)s::boolean[])
+     WITH ORDINALITY AS a (incident_id, kind, place, simulated, at)
+CROSS JOIN LATERAL (
+    SELECT w.incident_id, w.order_id FROM (
+        SELECT incident_id, order_id, created_ms FROM work_orders WHERE incident_id = a.incident_id AND kind = a.kind
+        UNION ALL
+        SELECT incident_id, order_id, created_ms FROM work_orders
+        WHERE archived_ms IS NULL AND place ->> 'place' = a.place AND kind = a.kind AND simulated = a.simulated AND a.place <> '') w
+    ORDER BY w.incident_id = a.incident_id DESC, w.created_ms LIMIT 1
+) f
+"""
+"""Of each incident, by its turn in the list from 1: its own order of this kind, else the open one of its place."""
+
+ONE_ORDER: Final = "SELECT * FROM work_orders WHERE order_id = %(order_id)s FOR UPDATE"
+
+ADD_ALIAS: Final = """
+INSERT INTO order_aliases (incident_id, order_id, at_ms) VALUES (%(incident_id)s, %(order_id)s, %(now_ms)s) ON CONFLICT DO NOTHING
+"""
+
+INCIDENTS_OF_ORDER: Final = """
+SELECT incident_id FROM work_orders WHERE order_id = %(order_id)s
+UNION SELECT incident_id FROM order_aliases WHERE order_id = %(order_id)s
+"""
+
+CANARY_OF_INCIDENT: Final = """
+SELECT * FROM work_orders WHERE incident_id = %(incident_id)s AND kind = 'canary' FOR UPDATE
+"""
+
+CANARIES_LEFT: Final = """
+SELECT * FROM work_orders WHERE kind = 'canary' AND archived_ms IS NULL AND created_ms <= %(before_ms)s
+ORDER BY created_ms LIMIT 500 FOR UPDATE
+"""
 
 WAITING: Final = """
 SELECT order_id, order_no, kind, state, simulated, priority, created_ms, place FROM work_orders
@@ -68,7 +118,8 @@ SELECT EXISTS (SELECT FROM order_steps WHERE order_id = %(order_id)s AND event =
 
 RAISE_PRIORITY: Final = """
 UPDATE work_orders SET priority = %(priority)s
-WHERE incident_id = %(incident_id)s AND kind <> 'canary' AND archived_ms IS NULL AND priority > %(priority)s
+WHERE (incident_id = %(incident_id)s OR order_id IN (SELECT order_id FROM order_aliases WHERE incident_id = %(incident_id)s))
+  AND kind <> 'canary' AND archived_ms IS NULL AND priority > %(priority)s
 """
 
 ADD_TASK: Final = """

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -68,8 +68,8 @@ class Asked:
 class Requests:
     """Answers the pending requests of this station."""
 
-    def __init__(self, settings: DispatchSettings, clock: Clock, lane: Lane, work_done: Callable[[UUID], None]) -> None:
-        """``work_done`` is told of every incident whose place was made safe or whose order was archived."""
+    def __init__(self, settings: DispatchSettings, clock: Clock, lane: Lane, work_done: Callable[[UUID, bool], None]) -> None:
+        """``work_done`` is told of every incident whose place was made safe (False) or whose order was archived (True)."""
         self._settings = settings
         self._clock = clock
         self._lane = lane
@@ -84,7 +84,7 @@ class Requests:
         return count
 
     async def _answer_next(self) -> bool:
-        finished: list[UUID] = []
+        finished: list[tuple[UUID, bool]] = []
         began = time.monotonic()
 
         async def work(connection: Connection) -> tuple[str, str] | None:
@@ -103,11 +103,11 @@ class Requests:
         kind = done[0] if done[0] in BODIES else "unknown"
         metrics.REQUESTS.labels(kind, done[1]).inc()
         metrics.REQUEST_ANSWER.observe(time.monotonic() - began)
-        for incident_id in finished:
-            self._work_done(incident_id)
+        for incident_id, archived in finished:
+            self._work_done(incident_id, archived)
         return True
 
-    async def _carry_out(self, connection: Connection, row: Mapping[str, Any], finished: list[UUID]) -> tuple[str, Answer]:
+    async def _carry_out(self, connection: Connection, row: Mapping[str, Any], finished: list[tuple[UUID, bool]]) -> tuple[str, Answer]:
         try:
             async with connection.transaction():  # a savepoint: a refusal leaves nothing behind
                 model = BODIES.get(row["kind"])
@@ -129,7 +129,7 @@ class Requests:
             reason, more = REASONS["failed_here"], {}
         return "refused", {"reason": reason.code, "zh": reason.zh, "en": reason.en, **more}
 
-    async def _do(self, connection: Connection, asked: Asked, finished: list[UUID]) -> Answer:
+    async def _do(self, connection: Connection, asked: Asked, finished: list[tuple[UUID, bool]]) -> Answer:
         body = asked.body
         if isinstance(body, TaskDone):
             return await self._task_done(connection, asked, body)
@@ -149,9 +149,9 @@ class Requests:
         if isinstance(state, Reason):
             raise Refused(state)
         if event in ("make_safe", "archive"):
-            finished.append(order["incident_id"])
+            finished.append((order["incident_id"], event == "archive"))
         if event == "archive":
-            await self._tell_line(connection, asked, order)
+            await orders.tell_finished(connection, order, _outcome(order), asked.now_ms)
             await orders.share_out(connection, asked.now_ms)
         return {"order_no": order["order_no"], "state": state}
 
@@ -260,12 +260,6 @@ class Requests:
         if order["order_no"] not in given:
             raise Refused(REASONS["no_other_crew"])
         return {"order_no": order["order_no"], "state": "assigned", "crew_id": given[order["order_no"]]}
-
-    async def _tell_line(self, connection: Connection, asked: Asked, order: orders.Row) -> None:
-        """The line closes the incident when its emergency order is archived."""
-        body = {"incident_id": str(order["incident_id"]), "order_no": order["order_no"], "outcome": _outcome(order)}
-        request_id = uuid5(order["order_id"], f"order_finished/{asked.now_ms}")
-        await connection.execute(orders_sql.FINISHED, {"request_id": request_id, "body": Jsonb(body)})
 
     # -- the desk ------------------------------------------------------------------------------------------------------
 

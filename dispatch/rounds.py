@@ -1,4 +1,5 @@
-"""The regular rounds: waiting orders get crews that came free or on duty, orders that nobody accepts become a task, figures are read.
+"""The regular rounds: waiting orders get crews that came free or on duty, orders that nobody accepts become a task, canaries that
+nobody could ring are let go and old ones forgotten, figures are read.
 
 Decides nothing that is not already decided in ``judgement``; runs on the platform's clock.
 """
@@ -7,10 +8,13 @@ import structlog
 
 from core.clock import Clock
 from dispatch import metrics, orders, orders_sql, tasks
+from dispatch.canary_rows import CanaryRows
 from dispatch.database import Connection, DatabaseAway, Lane
 from dispatch.settings import DispatchSettings
 
-OPEN_ORDERS = "SELECT kind, state, count(*) AS count FROM work_orders WHERE archived_ms IS NULL GROUP BY kind, state"
+OPEN_ORDERS = """
+SELECT kind, state, count(*) AS count FROM work_orders WHERE archived_ms IS NULL AND kind <> 'canary' GROUP BY kind, state
+"""
 OLDEST_WAITING = """
 SELECT min(created_ms) AS created_ms FROM work_orders
 WHERE state = 'waiting' AND archived_ms IS NULL AND kind <> 'canary' AND (place ->> 'send_crew')::boolean
@@ -25,6 +29,7 @@ class Rounds:
         self._settings = settings
         self._clock = clock
         self._lane = lane
+        self._canary_rows = CanaryRows(settings, clock, lane)
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -42,6 +47,8 @@ class Rounds:
         """One round. Raises DatabaseAway."""
         await self.share_out()
         await self._lane.run(self._not_accepted)
+        await self._lane.run(self._canaries_left)
+        await self._canary_rows.look()
         await self._lane.run(self._read_figures)
 
     async def share_out(self) -> None:
@@ -63,6 +70,14 @@ class Rounds:
                 detail={"order_no": order["order_no"], "crew_id": order["crew_id"], "assigned_ms": order["assigned_ms"]},
             )
             await tasks.add(connection, task, now_ms)
+
+    async def _canaries_left(self, connection: Connection) -> None:
+        """A canary whose call did not come to its end in time failed: the age of the last full round shows it."""
+        now_ms = self._clock.now_ms()
+        before_ms = now_ms - round(self._settings.canary_call_s * self._settings.clock_rate * 1000)
+        for order in await (await connection.execute(orders_sql.CANARIES_LEFT, {"before_ms": before_ms})).fetchall():
+            await orders.archive_canary(connection, order, "call_failed", now_ms)
+            metrics.CANARY_CALLS.labels("call_failed").inc()
 
     async def _read_figures(self, connection: Connection) -> None:
         metrics.ORDERS.clear()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.settings import ProcessSettings
 from dispatch.judgement.ladder_state import LadderPoints
@@ -12,8 +12,11 @@ from dispatch.judgement.tightness import TightnessRule
 class DispatchSettings(ProcessSettings):
     """Calls, crews, orders and the tightness test."""
 
+    state_dir: Path | None = Field(None, description="folder of the journal of calls under way, empty = none / 呼叫日志目录")
+    journal_max_bytes: int = Field(64_000_000, ge=1_000_000, description="largest size of that journal, bytes / 呼叫日志上限字节")
     voice_socket: Path = Field(Path("voice.sock"), description="unix socket of the voice worker / 语音进程的套接字")
 
+    max_concurrent_calls: int = Field(100, ge=1, le=1000, description="calls at once, as the voice worker has it / 最大并发呼叫数")
     ring_s: float = Field(30.0, gt=0, le=120, description="ring time of one call, s / 单次振铃秒数")
     call_max_s: float = Field(90.0, gt=0, le=90, description="longest call, s / 单次通话上限秒数")
     call_again_after_s: float = Field(65.0, ge=0, description="from one call to the next to one number, s / 同一号码再次呼叫间隔秒数")
@@ -25,6 +28,9 @@ class DispatchSettings(ProcessSettings):
     calling_over_after_s: float = Field(7200.0, gt=0, description="a ladder ends unconfirmed after, s / 呼叫总时限秒数")
 
     confirmed_holds_s: float = Field(600.0, ge=0, description="who confirmed is not rung for a new leak within, s / 确认后免呼秒数")
+
+    canary_call_s: float = Field(20.0, gt=0, description="the canary's call must be over within, real s / 自检呼叫时限秒数")
+    canary_kept_days: float = Field(7.0, gt=0, description="rows of the canary are kept so many days / 自检记录保留天数")
 
     accept_s: float = Field(60.0, gt=0, description="an assigned order must be accepted within, s / 接单时限秒数")
     revisit_after_s: float = Field(7200.0, gt=0, description="no access: revisit due after, s / 到访不遇复访秒数")
@@ -40,6 +46,11 @@ class DispatchSettings(ProcessSettings):
 
     poll_s: float = Field(1.0, gt=0, description="how often outbox and requests are read without a notice, real s / 轮询秒数")
     inbox_window: int = Field(1000, ge=2, le=65535, description="messages of the line taken at once / 同时接收的消息上限")
+
+    @field_validator("state_dir", mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: object) -> object:
+        return None if value == "" else value
 
     def ladder_points(self) -> LadderPoints:
         """The call ladder's set-points."""

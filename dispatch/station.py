@@ -20,9 +20,11 @@ from core.mqtt.port import Incoming
 from core.observe import Health
 from core.station import STATION_MESSAGE, Taken
 from dispatch import metrics
-from dispatch.call_records import CALLS_UNDER_WAY, OPEN_LADDERS, CallRecord, CallRecords
+from dispatch.call_records import ARCHIVED, CALLS_UNDER_WAY, OPEN_LADDERS, CallRecord, CallRecords
+from dispatch.canary import CanaryCalls
 from dispatch.database import Connection, Lane
 from dispatch.inbox import Inbox
+from dispatch.journal import CallJournal
 from dispatch.ledger import Ledger
 from dispatch.listen import listen, look_when_woken
 from dispatch.live_ladder import LiveLadder
@@ -48,10 +50,13 @@ class Station:
         dsn = settings.postgres_dsn.get_secret_value()
         self._dsn = dsn
         self._lanes = {name: Lane(dsn, name) for name in ("orders", "records", "requests", "outbox", "rounds")}
+        self._journal = CallJournal(settings.state_dir, settings.journal_max_bytes)
         self._ledger = Ledger(self._lanes["orders"])
-        self._records = CallRecords(self._lanes["records"])
+        self._records = CallRecords(self._lanes["records"], self._journal)
         self._voice = VoiceClient(settings.voice_socket, clock, self._telephone_changed)
-        self.switchboard = Switchboard(settings, clock, self._voice, self._records, Desk(self._ledger, clock))
+        self._desk = Desk(self._ledger, clock, self._journal)
+        self.switchboard = Switchboard(settings, clock, self._voice, self._records, self._desk)
+        self._canary = CanaryCalls(settings, clock, self._voice, self._records, self._ledger)
         self._link = Link(
             settings.mqtt_host,
             settings.mqtt_port,
@@ -62,9 +67,11 @@ class Station:
             subscriptions=[(topics.TO_DISPATCH, 1)],
             receive_max=settings.inbox_window,
         )
-        self.inbox = Inbox(clock, self._ledger, self.switchboard, self._tell_taken, settings.inbox_window)
+        self.inbox = Inbox(
+            clock, self._ledger, self.switchboard, self._canary, self._journal, self._tell_taken, settings.inbox_window
+        )  # fmt: skip
         self._outbox = Outbox(self._lanes["outbox"], lambda message: self.inbox.take(message, "outbox"), self.inbox.is_known)
-        self.requests = Requests(settings, clock, self._lanes["requests"], self.switchboard.work_done)
+        self.requests = Requests(settings, clock, self._lanes["requests"], self._work_done)
         self.rounds = Rounds(settings, clock, self._lanes["rounds"])
         self.broken = asyncio.Event()
         """Set when a part of this process has stopped that must not."""
@@ -74,10 +81,18 @@ class Station:
 
     async def start(self) -> None:
         """Take up what an earlier life left, then listen to everybody. Returns when the broker was tried once."""
-        remembered = asyncio.ensure_future(self._take_up())
-        await asyncio.wait({remembered}, timeout=_START_S)
+        self._journal.open()
+        self._run(self._journal.run(), "journal")
         self._run(self._hear(), "telephone")
         self._voice.start()
+        remembered = asyncio.ensure_future(self._take_up())
+        waits: set[asyncio.Future[Any]] = {remembered}
+        if self._journal.kept("ladder"):
+            waits.add(asyncio.ensure_future(self._voice.wait_connected()))
+        await asyncio.wait(waits, timeout=_START_S)
+        self._take_up_journal()
+        for wait in waits - {remembered}:
+            wait.cancel()
         for lane in self._lanes.values():
             self._run(lane.open(), f"lane {lane.name}")
         self._run(self._ledger.run(), "ledger")
@@ -102,6 +117,7 @@ class Station:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._journal.close()
         await self._voice.close()
         for lane in self._lanes.values():
             await lane.close()
@@ -127,10 +143,24 @@ class Station:
         return Health(
             ok=not missing,
             reasons=tuple(missing),
-            detail={"inbox_oldest_s": round(self.inbox.oldest_s(), 3), "ledger_depth": len(self._ledger)},
+            detail={
+                "inbox_oldest_s": round(self.inbox.oldest_s(), 3),
+                "ledger_depth": len(self._ledger),
+                "journal_failing": self._journal.failing,
+            },
         )
 
     # -- starting ------------------------------------------------------------------------------------------------------
+
+    def _take_up_journal(self) -> None:
+        """Go on with what the journal kept, whether the database is there or not."""
+        live = self._journal.read("ladder", LiveLadder.model_validate_json)
+        calls = self._records.restore()
+        self.switchboard.resume(live, calls)
+        messages = self.inbox.restore()
+        self._desk.restore()
+        if live or messages or calls:
+            self._log.info("journal taken up", ladders=len(live), messages=messages, calls=len(calls))
 
     async def _take_up(self) -> tuple[list[tuple[LiveLadder, bool]], list[CallRecord]]:
         """Read what was handled, which ladders are open (and whether their place is made safe), and which calls had not ended."""
@@ -161,9 +191,19 @@ class Station:
         self.switchboard.resume([live for live, _ in ladders], calls)
         for live, done in ladders:
             if done:
-                self.switchboard.work_done(live.facts.incident_id)
+                self.switchboard.work_done(live.incident_id)
+        for incident_id in await self._lanes["rounds"].until_done(self._archived_meanwhile):
+            self.switchboard.work_done(incident_id, archived=True)
         if ladders or calls:
             self._log.info("ladders resumed", ladders=len(ladders), calls=len(calls))
+
+    async def _archived_meanwhile(self, connection: Connection) -> list[UUID]:
+        """Of the ladders in memory those whose orders are all archived: a crash may have come between that and hearing of it."""
+        rows = await (await connection.execute(ARCHIVED, {"incidents": self.switchboard.incidents()})).fetchall()
+        return [row["incident_id"] for row in rows]
+
+    def _work_done(self, incident_id: UUID, archived: bool) -> None:
+        self.switchboard.work_done(incident_id, archived=archived)
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -197,7 +237,8 @@ class Station:
     async def _hear(self) -> None:
         async for event in self._voice.events():
             try:
-                self.switchboard.heard(event)
+                if not self._canary.heard(event):
+                    self.switchboard.heard(event)
             except Exception:  # noqa: BLE001 - one failure must not stop the others
                 self._log.exception("a report of the telephone failed", event=event.type)
 

@@ -4,22 +4,29 @@ Decides nothing: whoever calls has decided. A task's id is computed from what it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid5
 
 from psycopg.types.json import Jsonb
+from pydantic import BaseModel, ConfigDict
 
 from core.clock import Clock
 from dispatch import orders_sql
 from dispatch.database import Connection
+from dispatch.journal import CallJournal
 from dispatch.ledger import Ledger
 
 PRIORITY: Final[dict[str, int]] = {
     "help_needed": 1,
     "nobody_to_call": 1,
+    "building_dark": 2,
+    "call_missing": 2,
+    "canary_late": 2,
+    "close_missing": 1,
     "nobody_confirmed": 2,
     "not_accepted": 2,
+    "order_missing": 2,
+    "account_flooding": 3,
     "closed_by_itself": 4,
     "over_set_point_in_preheat": 3,
     "registry_error": 6,
@@ -29,9 +36,10 @@ PRIORITY: Final[dict[str, int]] = {
 _ORDINARY: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(BaseModel):
     """One thing to do. ``subject`` tells tasks of one kind and incident apart; ``detail`` is JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     incident_id: UUID
     home_id: str | None
@@ -63,26 +71,53 @@ async def add(connection: Connection, task: Task, now_ms: int) -> None:
     )
 
 
-class Desk:
-    """Hands tasks and urgency to the ledger, behind the order that they belong to."""
+class _Raised(BaseModel):
+    """A task with its stamp, as the journal keeps it."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    task: Task
+    now_ms: int
+
+
+class _Urgency(BaseModel):
+    incident_id: UUID
+    priority: int
+
+
+class Desk:
+    """Hands tasks and urgency to the ledger, behind the order that they belong to; the journal has them until they are rows."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, journal: CallJournal) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._journal = journal
 
     def raise_task(self, task: Task) -> None:
         """Queue a task for the desk, stamped now."""
-        now_ms = self._clock.now_ms()
-
-        async def work(connection: Connection) -> None:
-            await add(connection, task, now_ms)
-
-        self._ledger.put("task", work)
+        raised = _Raised(task=task, now_ms=self._clock.now_ms())
+        self._journal.keep("task", str(task.task_id), raised.model_dump_json())
+        self._put_task(raised)
 
     def raise_priority(self, incident_id: UUID, priority: int) -> None:
         """Queue: the incident's open orders are at least as urgent as ``priority``."""
+        urgency = _Urgency(incident_id=incident_id, priority=priority)
+        self._journal.keep("priority", str(incident_id), urgency.model_dump_json())
+        self._put_urgency(urgency)
 
+    def restore(self) -> None:
+        """Queue again what the journal kept from an earlier life."""
+        for raised in self._journal.read("task", _Raised.model_validate_json):
+            self._put_task(raised)
+        for urgency in self._journal.read("priority", _Urgency.model_validate_json):
+            self._put_urgency(urgency)
+
+    def _put_task(self, raised: _Raised) -> None:
         async def work(connection: Connection) -> None:
-            await connection.execute(orders_sql.RAISE_PRIORITY, {"incident_id": incident_id, "priority": priority})
+            await add(connection, raised.task, raised.now_ms)
 
-        self._ledger.put("priority", work)
+        self._ledger.put("task", work, lambda _: self._journal.let_go("task", str(raised.task.task_id)))
+
+    def _put_urgency(self, urgency: _Urgency) -> None:
+        async def work(connection: Connection) -> None:
+            await connection.execute(orders_sql.RAISE_PRIORITY, urgency.model_dump())
+
+        self._ledger.put("priority", work, lambda _: self._journal.let_go("priority", str(urgency.incident_id)))

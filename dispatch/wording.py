@@ -1,55 +1,39 @@
-"""What the household hears: the warning, what is known of the valve at this moment, and the keys. In Chinese or English.
+"""What the household hears: the warning, what is known of valve and room at this moment, and the keys. In Chinese or English.
 
-The first ten seconds carry what saves lives, in that order. Refuses to promise what is not known: a valve that did not answer is not
-called closed, and no arrival time is given.
+The first ten seconds carry what saves lives, in that order: where, what, leave, hang up because we call again. Refuses to promise what
+is not known: a valve that did not answer is not called closed, a closed one not tight, and no arrival time is given. What is known of
+the valve is worded in ``valve_wording``.
 """
 
 import re
 from typing import Final, Literal
 
-from core.station import HomeFacts, ValveKnowledge
+from core.station import HomeFacts
+from dispatch.judgement.answers import Answers
+from dispatch.valve_wording import valve_sentences
 
 Language = Literal["zh", "en"]
 
 _DIGITS_ZH: Final = str.maketrans("0123456789０１２３４５６７８９", "零幺二三四五六七八九零幺二三四五六七八九")
 _BETWEEN = re.compile(r"(?<=\d)-(?=\d)")
 _RUN = re.compile(r"\d+")
+_HEARD_ZH = re.compile(r"[\u4e00-\u9fff]|[A-Za-z0-9]")
+_HEARD_EN = re.compile(r"[A-Za-z]+|[0-9]")
+
+_MOST_HEARD: Final[dict[Language, int]] = {"zh": 13, "en": 10}
+"""Syllables (en: words and digits) of an address that leave room for the warning in the first ten seconds."""
+
+_NO_SHORT_ADDRESS: Final[dict[Language, str]] = {"zh": "您登记的住处。", "en": "Your registered home."}
+_WHOLE_ADDRESS: Final[dict[Language, str]] = {"zh": "地址是{}", "en": "The address is {}"}
 
 _WARNING: Final[dict[Language, tuple[str, ...]]] = {
-    "zh": ("燃气泄漏，马上离开！", "不要碰开关。", "顺路开窗。", "请挂断，我们会再打来。"),
+    "zh": ("燃气泄漏，马上离开！", "别碰开关。", "顺路开窗。", "请挂断，我们再打来。"),
     "en": (
         "Gas is leaking, leave now!",
         "Touch no switches.",
         "Open windows on your way.",
-        "Hang up, we will call again.",
+        "Hang up, we call again.",
     ),
-}
-
-_VALVE: Final[dict[Language, dict[ValveKnowledge, str]]] = {
-    "zh": {
-        "commanded": "关阀指令已经发出，还没有收到燃气表的回答，请当作阀门没有关。",
-        "accepted": "燃气表已经收到关阀指令，正在关阀。",
-        "reported_closed": "燃气表报告阀门已经关闭，但屋里可能还有燃气，不要返回。",
-        "gas_still_flows": "阀门报告已关，但燃气还在流，请当作阀门没有关，不要返回。",
-        "no_answer": "燃气表没有回答，阀门可能还开着，不要返回。",
-        "refused": "燃气表没有执行关阀，阀门可能还开着，不要返回。",
-        "travel_time_over": "阀门没有按时关到位，可能还在漏气，不要返回。",
-        "opened": "阀门现在是开着的，不要返回。",
-        "no_meter": "这里没有可以远程关闭的阀门，请在门外等待抢修人员。",
-        "none": "阀门的状态还不清楚，请当作没有关。",
-    },
-    "en": {
-        "commanded": "The valve has been told to close and has not answered yet: take it as still open.",
-        "accepted": "The valve has the command and is closing.",
-        "reported_closed": "The meter reports its valve closed, but gas may still be in the rooms: do not go back in.",
-        "gas_still_flows": "The valve was reported closed and gas still flows: take it as open, do not go back in.",
-        "no_answer": "The meter does not answer and its valve may still be open: do not go back in.",
-        "refused": "The meter did not close its valve, which may still be open: do not go back in.",
-        "travel_time_over": "The valve did not close in time and gas may still be flowing: do not go back in.",
-        "opened": "The valve is open at this moment: do not go back in.",
-        "no_meter": "There is no valve here that can be closed from afar: wait outside for our crew.",
-        "none": "Nothing is known of the valve: take it as open.",
-    },
 }
 
 _KEYS: Final[dict[Language, tuple[str, ...]]] = {
@@ -58,14 +42,26 @@ _KEYS: Final[dict[Language, tuple[str, ...]]] = {
 }
 
 
-def message(home: HomeFacts, valve: ValveKnowledge, language: Language) -> tuple[str, ...]:
-    """The sentences of the call, in the order in which they are spoken."""
-    return (spoken_address(home, language), *_WARNING[language], _VALVE[language][valve], *_KEYS[language])
+def message(home: HomeFacts, answers: Answers, language: Language, now_ms: int) -> tuple[str, ...]:
+    """The sentences of the call, in the order in which they are spoken. ``now_ms`` (Unix ms) is when they are said.
+
+    Of an address that is too long for the first ten seconds only building, unit and room are said there; the whole of it follows before
+    the keys.
+    """
+    whole = spoken_address(home, language)
+    first = _first_said(home, whole, language)
+    more = () if first == whole else (_WHOLE_ADDRESS[language].format(whole),)
+    return (first, *_WARNING[language], *valve_sentences(answers, language, now_ms), *more, *_KEYS[language])
 
 
-def text(home: HomeFacts, valve: ValveKnowledge, language: Language) -> str:
+def text(home: HomeFacts, answers: Answers, language: Language, now_ms: int) -> str:
     """The same as one text, sentence after sentence."""
-    return ("" if language == "zh" else " ").join(message(home, valve, language))
+    return ("" if language == "zh" else " ").join(message(home, answers, language, now_ms))
+
+
+def opening(home: HomeFacts, language: Language) -> tuple[str, ...]:
+    """What is said in the first ten seconds."""
+    return message(home, Answers(valve="none"), language, 0)[: 1 + len(_WARNING[language])]
 
 
 def call_language(home: HomeFacts, platform: Language) -> Language:
@@ -78,14 +74,32 @@ def spoken_address(home: HomeFacts, language: Language) -> str:
 
     In English the names that are written in Chinese are left out: the English voice cannot say them.
     """
+    short = _in_the_estate(home, language)
     if language == "en":
-        named = (("Building ", home.building), ("Unit ", home.unit), ("Room ", home.room), ("", home.estate))
-        parts = [_numbered(before, name) for before, name in named if name and name.isascii()]
-        return f"{spoken_en(', '.join(parts) or _foreign(home.address_en))}."
-    if not home.estate:
-        return f"{spoken_zh(home.address_zh)}。"
-    parts_zh = (home.estate, _with(home.building, "栋"), _with(home.unit, "单元"), _with(home.room, "室"))
-    return f"{spoken_zh(''.join(parts_zh))}。"
+        named = [part for part in (short, home.estate if home.estate.isascii() else "") if part]
+        return f"{spoken_en(', '.join(named) or _foreign(home.address_en))}."
+    return f"{spoken_zh(f'{home.estate}{short}' if home.estate else home.address_zh)}。"
+
+
+def _in_the_estate(home: HomeFacts, language: Language) -> str:
+    """Building, unit and room, as far as they can be said; empty where none can."""
+    if language == "en":
+        named = (("Building ", home.building), ("Unit ", home.unit), ("Room ", home.room))
+        return ", ".join(_numbered(before, name) for before, name in named if name and name.isascii())
+    return "".join((_with(home.building, "栋"), _with(home.unit, "单元"), _with(home.room, "室")))
+
+
+def _first_said(home: HomeFacts, whole: str, language: Language) -> str:
+    """As much of the address as the first ten seconds have room for."""
+    short = _in_the_estate(home, language)
+    said = f"{spoken_zh(short)}。" if language == "zh" else f"{spoken_en(short)}."
+    fitting = (words for words in (whole, said if short else "") if words and _fits(words, language))
+    return next(fitting, _NO_SHORT_ADDRESS[language])
+
+
+def _fits(address: str, language: Language) -> bool:
+    heard = _HEARD_ZH if language == "zh" else _HEARD_EN
+    return len(heard.findall(address)) <= _MOST_HEARD[language]
 
 
 def spoken_zh(words: str) -> str:

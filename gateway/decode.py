@@ -1,10 +1,11 @@
 """Bytes -> items. Decides what a payload says and what is broken in it; refuses to know who sent it or what it means.
 
 A field that cannot be read is dropped and named in ``defects``; what is left is still judged, because a leak with a broken clock is
-a leak. Only a payload in which nothing can be recognised is rejected, as a value with a reason from a closed list.
+a leak. Only a payload in which nothing can be recognised, or an item that a hub sends without saying whose it is, is rejected, as a
+value with a reason from a closed list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -34,6 +35,7 @@ Reason = Literal[
     "empty",
     "too_many_items",
     "bad_device_id",
+    "no_device_id",
     "nothing_recognised",
     "bad_ack",
     "bad_topic",
@@ -47,11 +49,15 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A part of a payload that could not be used, with its bytes (bounded) and the reason."""
+    """A part of a payload that could not be used, with its bytes (bounded) and the reason.
+
+    Parts of one payload that fail for the same reason and device are one rejection with their ``count``.
+    """
 
     reason: Reason
     sample: bytes
     device_id: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Decoded:
 
 
 _SAMPLE_BYTES: Final = 512
+_MOST_KINDS: Final = 100
 _Model = TypeVar("_Model", bound=BaseModel)
 _Raw = dict[str, Any]
 
@@ -70,38 +77,66 @@ _DETECTOR_FIELDS: Final = frozenset({"ch4_lel", "state", "ch4_raw"})
 _METER_FIELDS: Final = frozenset({"volume_m3", "flow_m3h", "valve"})
 
 
-def decode(account: str, lane: Lane, payload: bytes, received_ms: int, retained: bool = False) -> Decoded:
-    """Decode one MQTT payload of an account's topic. ``received_ms`` is the platform's clock in Unix ms. Never raises."""
+def decode(account: str, lane: Lane, payload: bytes, received_ms: int, retained: bool = False, *, hub: bool = False) -> Decoded:
+    """Everything in one MQTT payload of an account's topic; parameters as of :func:`read`. Never raises."""
+    found = list(read(account, lane, payload, received_ms, retained, hub=hub))
+    return Decoded(tuple(each for each in found if isinstance(each, Item)), tuple(each for each in found if isinstance(each, Rejection)))
+
+
+def read(
+    account: str,
+    lane: Lane,
+    payload: bytes,
+    received_ms: int,
+    retained: bool = False,
+    *,
+    hub: bool = False,
+    wanted: Callable[[object, str], bool] | None = None,
+) -> Iterator[Item | Rejection]:
+    """Read one payload item by item, in order, rejections last, so that a leak is judged before what stands behind it is read.
+
+    ``received_ms`` is the platform's clock in Unix ms. ``hub``: the account speaks for others, so every item must name its device
+    (but a status, which is then the hub's own), and it may send a longer alarm. ``wanted`` is asked for each parsed part with the
+    device that it names, before anything dear is done with it; what it does not want is passed over. Never raises.
+    """
     limit = MAX_ALARM_BYTES_HUB if lane == "alarm" else MAX_TELEMETRY_BYTES
+    sample = payload[:_SAMPLE_BYTES]
     if len(payload) > limit:
-        return _reject("too_large", payload, account)
+        yield Rejection("too_large", sample, account)
+        return
     if not payload:
-        return _reject("empty", payload, account)
+        yield Rejection("empty", sample, account)
+        return
     try:
         parsed = from_json(payload, allow_inf_nan=True)
     except ValueError:
-        return _reject("not_json", payload, account)
+        yield Rejection("not_json", sample, account)
+        return
     raws = parsed if isinstance(parsed, list) else [parsed]
-    items: list[Item] = []
-    rejections: list[Rejection] = []
+    refused: dict[tuple[Reason, str], int] = {}
     # On the alarm topic every item is judged, however many there are: the byte limit bounds them.
     if len(raws) > MAX_ITEMS and lane != "alarm":
-        rejections.append(Rejection("too_many_items", payload[:_SAMPLE_BYTES], account))
+        refused["too_many_items", account] = len(raws) - MAX_ITEMS
         raws = raws[:MAX_ITEMS]
-    oversized = lane == "alarm" and len(payload) > MAX_ALARM_BYTES_DEVICE
-    for raw in raws:
-        result = _decode_one(account, lane, raw, received_ms, retained, oversized)
+    oversized = lane == "alarm" and not hub and len(payload) > MAX_ALARM_BYTES_DEVICE
+    for number, raw in enumerate(raws):
+        device_id = _device_of(account, raw)
+        if wanted is not None and not wanted(raw, device_id):
+            continue
+        common: _Raw = {"account": account, "device_id": device_id, "received_ms": received_ms, "retained": retained}
+        defects: list[str] = ["oversized"] if oversized else []
+        if number >= MAX_ITEMS:
+            defects.append("too_many_items")
+        result = _decode_one(lane, raw, common, defects, hub)
         if isinstance(result, Item):
-            items.append(result)
+            yield result
         else:
-            rejections.append(Rejection(result, payload[:_SAMPLE_BYTES], _device_of(account, raw)))
+            key = (result, device_id if len(refused) < _MOST_KINDS else account)
+            refused[key] = refused.get(key, 0) + 1
     if not raws:
-        rejections.append(Rejection("empty", payload[:_SAMPLE_BYTES], account))
-    return Decoded(tuple(items), tuple(rejections))
-
-
-def _reject(reason: Reason, payload: bytes, account: str) -> Decoded:
-    return Decoded(rejections=(Rejection(reason, payload[:_SAMPLE_BYTES], account),))
+        refused["empty", account] = 1
+    for (reason, device_id), count in refused.items():
+        yield Rejection(reason, sample, device_id, count)
 
 
 def _device_of(account: str, raw: object) -> str:
@@ -112,21 +147,18 @@ def _device_of(account: str, raw: object) -> str:
     return account
 
 
-def _decode_one(account: str, lane: Lane, raw: object, received_ms: int, retained: bool, oversized: bool) -> Item | Reason:
+def _decode_one(lane: Lane, raw: object, common: _Raw, defects: list[str], hub: bool) -> Item | Reason:
     if not isinstance(raw, dict):
         return "not_an_object"
-    defects: list[str] = ["oversized"] if oversized else []
     named = raw.get("device_id")
-    if named is not None and not (isinstance(named, str) and is_account(named)):
-        if lane != "alarm":
+    if named is None:
+        if hub and lane != "status":
+            return "no_device_id"
+    elif not (isinstance(named, str) and is_account(named)):
+        # A device speaks for itself, whatever it calls itself. Behind a hub nobody can tell whose leak it is.
+        if lane != "alarm" or hub:
             return "bad_device_id"
         defects.append("device_id")
-    common: _Raw = {
-        "account": account,
-        "device_id": _device_of(account, raw),
-        "received_ms": received_ms,
-        "retained": retained,
-    }
     if lane == "alarm":
         return _alarm(raw, common, defects)
     if lane == "ack":
@@ -249,8 +281,12 @@ def _status(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
     get = _salvage(Status, raw, defects)
     if get("online") is None:
         return "nothing_recognised"
+    identity = _identity(get, common)
+    if not get("online"):
+        # A will was written when its connection began: its time is that of its receipt.
+        identity["ts"] = common["received_ms"]
     return StatusItem(
-        **_identity(get, common),
+        **identity,
         defects=tuple(defects),
         online=get("online"),
         model=_text(get("model")),

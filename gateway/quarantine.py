@@ -4,6 +4,7 @@ Sole writer of ``quarantine``. Losing a count is allowed when the database is aw
 """
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from alarm_engine import metrics
 from gateway.decode import Rejection
 
 _MOST_KEYS = 2_000
+_MOST_OF_ACCOUNT = 200
+_HOUR_MS = 3_600_000
 
 STORE = """
 INSERT INTO quarantine (account, reason, payload_hash, lane, sample, first_ms, last_ms, count)
@@ -25,6 +28,7 @@ DELETE FROM quarantine q USING (
 ) AS old WHERE (q.account, q.reason, q.payload_hash) = (old.account, old.reason, old.payload_hash)
 """
 _MOST_ROWS = 100_000
+_TIDY_EVERY = 2_000
 
 
 @dataclass(slots=True)
@@ -41,19 +45,33 @@ class Quarantine:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str, bytes], _Kept] = {}
+        self._hour = 0
+        self._seen: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._new_rows = 0
 
     def add(self, account: str, lane: str, rejection: Rejection, at_ms: int) -> None:
-        """Count one rejection. Beyond the bound only the account and the reason are told apart."""
-        metrics.rejected.labels(lane, rejection.reason).inc()
+        """Count one rejection. An account that makes up ever new payloads has one row a reason for the rest of the hour, and beyond the
+        bound in memory only reasons are told apart.
+        """
+        metrics.rejected.labels(lane, rejection.reason).inc(rejection.count)
         key = (account[:64], rejection.reason, hashlib.sha256(rejection.sample).digest())
-        if key not in self._kept and len(self._kept) >= _MOST_KEYS:
-            key = ("", rejection.reason, b"")
+        if key not in self._kept:
+            if at_ms // _HOUR_MS != self._hour:
+                self._hour = at_ms // _HOUR_MS
+                self._seen.clear()
+            seen = self._seen[key[0]]
+            if len(seen) < _MOST_OF_ACCOUNT:
+                seen.add(key[2])
+            elif key[2] not in seen:
+                key = (key[0], rejection.reason, b"")
+            if key not in self._kept and len(self._kept) >= _MOST_KEYS:
+                key = ("", rejection.reason, b"")
         kept = self._kept.get(key)
         if kept is None:
-            self._kept[key] = _Kept(lane, rejection.sample, at_ms, at_ms, 1)
+            self._kept[key] = _Kept(lane, rejection.sample, at_ms, at_ms, rejection.count)
         else:
             kept.last_ms = at_ms
-            kept.count += 1
+            kept.count += rejection.count
 
     @property
     def waiting(self) -> int:
@@ -72,7 +90,10 @@ class Quarantine:
         try:
             async with connection.transaction(), connection.cursor() as cursor:
                 await cursor.executemany(STORE, rows)
-                await cursor.execute(KEEP_NEWEST, (_MOST_ROWS,))
+                self._new_rows += len(rows)
+                if self._new_rows >= _TIDY_EVERY:
+                    await cursor.execute(KEEP_NEWEST, (_MOST_ROWS,))
+                    self._new_rows = 0
         except psycopg.Error:
             for key, kept in taken.items():
                 newer = self._kept.get(key)

@@ -1,7 +1,8 @@
 """Readings into the database: binary COPY in batches, repeats recognised, each message acknowledged when its readings are stored.
 
-Sole writer of detector_readings, meter_readings and device_state. A database that is away is waited for; when the buffer is full the
-newest QoS 0 readings are dropped and counted, while QoS 1 messages stay with the broker.
+Sole writer of detector_readings, meter_readings and device_state. A database that is away is waited for, never in the way of the lane:
+the broker is answered by the window's rule. When the buffer is full the newest readings are left out and counted, and their messages are
+never called done: only the window, which counts them too, lets the broker forget them.
 """
 
 import asyncio
@@ -80,7 +81,7 @@ ENSURE_DAYS: Final = "SELECT ensure_reading_days(%s, %s)"
 
 _Row = tuple[Any, ...]
 _Any = TypeVar("_Any")
-_RETRY_S: Final = 1.0
+_RETRY_S: Final = 0.5
 
 
 class Readings:
@@ -105,7 +106,10 @@ class Readings:
         return sum(len(rows) for rows in self._rows.values())
 
     def add(self, item: DetectorReading | MeterReading, device_no: int, delivery: Delivery) -> None:
-        """Queue a reading; its message is acknowledged once it is stored. ``device_no`` is the registry's number of the device."""
+        """Queue a reading; its message is done once it is stored, never when it is left out because the buffer is full.
+
+        ``device_no`` is the registry's number of the device.
+        """
         settings = self._settings
         too_old = item.ts < item.received_ms - settings.oldest_reading_days * 86_400_000
         if too_old or item.ts > item.received_ms + settings.future_reading_s * 1000:
@@ -118,6 +122,7 @@ class Readings:
             return
         if self.waiting >= settings.buffered_readings:
             metrics.readings_dropped.labels("any").inc()
+            delivery.hold()
             return
         table = "detector_readings" if isinstance(item, DetectorReading) else "meter_readings"
         self._rows[table].append(_row(item, device_no))
@@ -209,7 +214,7 @@ class Readings:
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5)
+            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
         return self._connection
 
     async def _drop(self) -> None:

@@ -1,45 +1,63 @@
-"""The line: both lanes, the engine, the ledger and the readings in one process and one event loop.
+"""The line: both lanes, the engine, the keeper and the readings in one process and one event loop.
 
-Starts from the registry and what was open when it stopped; then it decides until it is told to stop.
+Starts from the database and what was open when it stopped, or, with the database away, from its own snapshot and journal; then it
+decides until it is told to stop.
 """
 
 import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import psycopg
 import structlog
+from psycopg.rows import dict_row
 
 from alarm_engine import metrics
+from alarm_engine.canary_rows import CanaryRows
+from alarm_engine.conditions import CONDITIONS_IN_FORCE, Conditions
 from alarm_engine.engine import Engine
+from alarm_engine.incident import Incident
+from alarm_engine.keeper import Keeper, journal_of
 from alarm_engine.ledger import Ledger
-from alarm_engine.recovery import recover, resume
+from alarm_engine.picture import Picture
+from alarm_engine.recovery import reconcile, recover, rename, restore, resume
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.requests import Requests
 from alarm_engine.rows import Rows
 from alarm_engine.settings import LineSettings
+from alarm_engine.snapshot import Snapshots
 from alarm_engine.state import LineState
+from alarm_engine.watchman import Watchman
 from core import observe, topics
 from core.clock import Clock
-from core.mqtt.link import Link
+from core.ids import CANARY_HOME
+from core.mqtt.link import RECEIVE_MAX, Link
 from core.mqtt.port import Incoming, RetainHandling, Subscription
 from core.observe import Health
 from core.registry.reading import load_registry
 from core.station import ValveKnowledge
+from gateway.canary import Canary
 from gateway.decode import Rejection
 from gateway.down import Downlink
 from gateway.lane import Lane
+from gateway.line_lock import LineLock
 from gateway.quarantine import Quarantine
 from gateway.readings import Readings
+from gateway.window import Window
 
 log = structlog.get_logger()
 
 _TICK_S = 0.05
 _LOOK_S = 1.0
 _PIECE = 1_000
+_FIRST_LOOK_S = 2.0
+_REPLAY_S = 60.0
+JOURNAL_POSITION = "SELECT position FROM line_journal WHERE identity = %(journal)s"
+FORMER_JOURNALS = "DELETE FROM line_journal WHERE identity <> %(journal)s"
 _Row = TypeVar("_Row")
 
 
@@ -49,34 +67,53 @@ class Line:
     def __init__(self, settings: LineSettings, clock: Clock) -> None:
         dsn = settings.postgres_dsn.get_secret_value()
         self._settings, self._clock, self._dsn = settings, clock, dsn
+        folder = Path(settings.state_dir) if settings.state_dir else None
+        self.lock = LineLock(dsn, folder)
         self.quarantine = Quarantine()
         self.ledger = Ledger(dsn, clock, self._refused)
+        self.keeper = Keeper(self.ledger, journal_of(folder, settings.journal_max_mb * 1024 * 1024))
         registry = RegistryView()
         self.downlink = Downlink(registry, clock)
-        self.state = LineState(clock, settings, down=self.downlink, keeper=self.ledger, registry=registry)
+        self.state = LineState(clock, settings, down=self.downlink, keeper=self.keeper, registry=registry)
         self.engine = Engine(self.state)
         self.requests = Requests(self.engine)
         self.readings = Readings(dsn, settings, clock, self.state.devices, self.quarantine)
-        lane = Lane(self.engine, self.readings, self.quarantine, self.downlink.ack, clock)
+        self.conditions = Conditions(self.state, lambda: self.telemetry_link.connected)
+        self.watchman = Watchman(self.engine, dsn)
+        self.canary = Canary(self.engine, settings)
+        self.snapshots = (
+            None if folder is None else Snapshots(folder, self.state, self.keeper.position, self.downlink.station_messages.unconfirmed)
+        )
+        if self.snapshots is not None:
+            saved = self.snapshots
+            self.keeper.pictured = lambda: saved.number
+        lane = Lane(self.engine, self.readings, self.quarantine, self.downlink.ack, clock, self.conditions)
         # A RETAIN flag where none belongs is seen and counted; retained status comes once, not at every reconnect.
         alarm, ack, telemetry = (
             Subscription(topic, 1, RetainHandling.NEW, keep_retain_flag=True)
             for topic in (topics.UP_ALARM, topics.UP_ACK, topics.UP_TELEMETRY)
         )
         status = Subscription(topics.UP_STATUS, 1, RetainHandling.NEW)
+        self._windows: list[Window] = []
         self.alarm_link = self._link("line", lane, (alarm, ack, topics.TO_LINE))
         self.telemetry_link = self._link("line-telemetry", lane, (telemetry, status))
         self.downlink.attach(self.alarm_link)
         self._ready = False
         self._answering = asyncio.Lock()
+        self._met = asyncio.Event()
+        """The database is ours, and what it knows is known."""
+        self._alone = False
 
     def _link(self, client_id: str, lane: Lane, subscriptions: tuple[str | Subscription, ...]) -> Link:
+        window = Window(client_id, RECEIVE_MAX, self._settings.release_after_s)
+        self._windows.append(window)
+
         def on_message(incoming: Incoming) -> None:
             if incoming.topic == topics.TO_LINE:
                 self.downlink.station_messages.taken(incoming.payload)
                 incoming.ack()
             else:
-                lane.on_message(incoming)
+                lane.on_message(window.take(incoming))
 
         settings = self._settings
         return Link(
@@ -88,6 +125,7 @@ class Line:
             subscriptions=subscriptions,
             on_message=on_message,
             on_state=lambda up: metrics.link_up.labels(client_id).set(up),
+            receive_max=RECEIVE_MAX,
         )
 
     def _refused(self, rows: Rows, error: str) -> None:
@@ -95,53 +133,139 @@ class Line:
         sample = f"{error}\n{rows}".encode(errors="replace")[:2048]
         self.quarantine.add("", "ledger", Rejection("not_stored", sample, ""), self._clock.now_ms())
 
+    # -- the start -------------------------------------------------------------------------------------------------------------
+
     async def run(self, stop: asyncio.Event) -> None:
-        """Start, decide until ``stop`` is set, then leave nothing behind."""
-        connection = await self._database(stop)
-        if connection is None:
-            return
-        await self._load_registry(connection)
-        found = await recover(self.engine, connection)
-        await connection.close()
-        log.info("line starts", homes=len(self.state.registry.homes), devices=len(self.state.registry.devices), open_incidents=found)
-        tasks = [
-            asyncio.create_task(self.ledger.run()),
-            asyncio.create_task(self.readings.run()),
-            asyncio.create_task(self._tick()),
-            asyncio.create_task(self._look()),
-            asyncio.create_task(self._ear()),
-        ]
+        """Start, decide until ``stop`` is set, then leave nothing behind. Raises UserError when another line runs."""
+        self.lock.take_folder()
+        tasks: list[asyncio.Task[None]] = []
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            words = await self._begin(stopping, tasks)
+            if words is not None:
+                await self._decide(stopping, tasks, words)
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await self.keeper.close()
+            await self.lock.release()
+
+    async def _begin(self, stopping: "asyncio.Task[bool]", tasks: list["asyncio.Task[None]"]) -> list[dict[str, Any]] | None:
+        """Know what there is to know: from the database, or from our own files where it does not answer at once. None: told to stop.
+
+        Returns what dispatch has to be told again.
+        """
+        left = await asyncio.to_thread(self.keeper.open)
+        saved = self.snapshots
+        picture = None if saved is None else await asyncio.to_thread(saved.read_picture)
+        self.ledger.prepare = self._meet_database
+        tasks += [asyncio.create_task(self.ledger.run()), asyncio.create_task(self.keeper.run())]
+        met = asyncio.create_task(self._met.wait())
+        registry = None
+        if saved is not None and saved.has_registry:
+            await asyncio.wait([met, stopping, tasks[0]], timeout=_FIRST_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+            if not (self._met.is_set() or stopping.done() or tasks[0].done()):
+                registry = await asyncio.to_thread(saved.read_registry)
+        if registry is None:
+            # Without a registry there is nobody whom a leak could be placed with.
+            await asyncio.wait([met, stopping, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
+        met.cancel()
+        if tasks[0].done():
+            tasks[0].result()
+        if stopping.done():
+            return None
+        if self._met.is_set():
+            # What the journal holds beyond the database is written first; then the database is the whole truth.
+            if not await self.ledger.drain(_REPLAY_S):
+                raise ConnectionError("the database went away while the line started")
+            async with await self._connect() as connection:
+                await self._load_registry(connection)
+                found = await recover(self.engine, connection, picture)
+                await self._take_conditions(connection)
+            log.info("line starts", homes=len(self.state.registry.homes), devices=len(self.state.registry.devices), open_incidents=found)
+            return []
+        assert registry is not None  # noqa: S101  else we had waited
+        self._alone = True
+        self.state.registry.take_over(registry)
+        metrics.registry_version.set(registry.version)
+        picture = picture or Picture()
+        behind = picture.number if picture.identity == str(self.keeper.identity) else 0
+        for number, rows in left:
+            if number > behind:
+                picture.fold(rows)
+        found = restore(self.engine, picture)
+        log.warning("line starts without the database", homes=len(self.state.registry.homes), open_incidents=found, journal=len(left))
+        return list(picture.words.values())
+
+    async def _meet_database(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """The first connection to the database, before anything is written to it."""
+        await self.lock.take_database()
+        row = await (await connection.execute(JOURNAL_POSITION, {"journal": self.keeper.identity})).fetchone()
+        await connection.execute(FORMER_JOURNALS, {"journal": self.keeper.identity})
+        self.ledger.drop_committed(0 if row is None else row[0])
+        if self._alone:
+            await self._load_registry(connection)
+            aliases = await reconcile(self.engine, connection, lambda: [entry.rows for entry in self.ledger.waiting])
+            at_ms = self._clock.now_ms()
+            for alias, key in aliases:
+                for entry in self.ledger.waiting:
+                    rename(entry.rows, alias, key)
+                self.keeper.put(
+                    Rows(aliases=[{"alias_id": str(alias), "incident_id": str(key), "at_ms": at_ms, "reason": "opened_without_database"}])
+                )
+            if aliases:
+                self.keeper.renew()
+            await self._take_conditions(connection)
+            log.info("the database is back: what it knew is taken in", aliases=len(aliases), open_incidents=len(self.state.incidents))
+        self._met.set()
+
+    async def _decide(self, stopping: "asyncio.Task[bool]", tasks: list["asyncio.Task[None]"], words: list[dict[str, Any]]) -> None:
+        old_rows = CanaryRows(self._dsn, self._settings, self._clock)
+        # The watchman looks at closes with or without a database.
+        tasks += [asyncio.create_task(work) for work in (self._tick(), self._look(), self.watchman.run())]
+        with_database = (self.readings.run, self.lock.run, self._ear, old_rows.run)
+        tasks += [asyncio.create_task(self._with_database(work)) for work in with_database]
+        if self.snapshots is not None:
+            tasks.append(asyncio.create_task(self.snapshots.run(self._settings.snapshot_every_s)))
         await self.alarm_link.start()
         await self.telemetry_link.start()
-        resume(self.engine)
+        resume(self.engine, words)
         self._ready = True
-        stopping = asyncio.create_task(stop.wait())
+        canary = asyncio.create_task(self.canary.run())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._ready = False
+        canary.cancel()
+        await asyncio.gather(canary, return_exceptions=True)
         await self.telemetry_link.stop()
         # A request that was acted on is answered too; nothing is cut off in the middle of a look at the registry.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._answering.acquire(), 5.0)
-        await self.ledger.drain(5.0)
-        await self.readings.flush()
+        await self.keeper.settled(5.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.readings.flush(), 5.0)
+        if self.snapshots is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.snapshots.write(), 5.0)
         await self.alarm_link.stop()
-        for task in (stopping, *tasks):
-            task.cancel()
-        await asyncio.gather(stopping, *tasks, return_exceptions=True)
         for task in done:
             if task is not stopping and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _database(self, stop: asyncio.Event) -> psycopg.AsyncConnection[Any] | None:
-        """Wait for the database at the start. None when told to stop meanwhile."""
-        while not stop.is_set():
-            try:
-                return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5)
-            except psycopg.OperationalError as error:
-                log.warning("waiting for the database", error=str(error))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), 1.0)
-        return None
+    async def _with_database(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """What is done with the database alone begins when it is there."""
+        await self._met.wait()
+        await work()
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
+
+    async def _take_conditions(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(CONDITIONS_IN_FORCE)
+            self.conditions.take(await cursor.fetchall())
+
+    # -- while it runs ---------------------------------------------------------------------------------------------------------
 
     async def _load_registry(self, connection: psycopg.AsyncConnection[Any]) -> None:
         rows = await load_registry(connection, self.state.registry.version)
@@ -163,32 +287,44 @@ class Line:
             before = self._clock.monotonic()
             await self._clock.sleep(_TICK_S)
             metrics.loop_lag.set(max(0.0, self._clock.monotonic() - before - _TICK_S))
-            try:
-                self.engine.valves.tick()
-                self.downlink.station_messages.tick()
-            except Exception:
-                # One bad command must not stop the timer of all others.
-                log.exception("timer step failed")
+            for step in (self.engine.valves.tick, self.downlink.station_messages.tick, *(window.tick for window in self._windows)):
+                try:
+                    step()
+                except Exception:
+                    # One bad command must not stop the timer of all others.
+                    log.exception("timer step failed")
 
     async def _look(self) -> None:
         """Figures and the database's pulse, once a second."""
         while True:
-            known = Counter(incident.valve for incident in self.state.incidents.values())
+            counted = self._counted()
+            known = Counter(incident.valve for incident in counted)
             for valve in get_args(ValveKnowledge):
                 metrics.open_by_valve.labels(valve).set(known[valve])
             metrics.ledger_depth.set(self.ledger.depth)
             metrics.oldest_alarm.set(self.ledger.oldest_alarm_s())
             metrics.station_waiting.set(self.downlink.station_messages.depth)
             metrics.readings_waiting.set(self.readings.waiting)
-            metrics.commands_under_way.set(sum(1 for i in self.state.incidents.values() if i.close is not None and i.close.under_way))
+            metrics.commands_under_way.set(sum(1 for incident in counted if incident.close is not None and incident.close.under_way))
+            metrics.journal_bytes.set(self.keeper.size)
+            if self.snapshots is not None:
+                metrics.snapshot_age.set(self.snapshots.age_s)
+            try:
+                self.conditions.tick()
+            except Exception:
+                log.exception("the look at the homes' conditions failed")
             await self.ledger.ping()
             await asyncio.sleep(_LOOK_S)
+
+    def _counted(self) -> list[Incident]:
+        """Open incidents of people's homes: the canary's is in no count."""
+        return [incident for incident in self.state.incidents.values() if incident.kind != "canary"]
 
     async def _ear(self) -> None:
         """Requests and registry changes: NOTIFY first, a look every second behind it."""
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
+                async with await self._connect() as connection:
                     await connection.execute("LISTEN requests_line")
                     await connection.execute("LISTEN registry")
                     await _listen(connection, self._answer)
@@ -212,6 +348,11 @@ class Line:
             reasons.append("telemetry_lane_down")
         if not self.ledger.database_up:
             reasons.append("database_away")
+        if self.keeper.trouble:
+            reasons.append("journal_down")
+        if self.snapshots is not None and self._ready and self.snapshots.age_s > 4 * self._settings.snapshot_every_s:
+            reasons.append("snapshot_old")
+        reasons.extend(self.canary.reasons())
         oldest = self.ledger.oldest_alarm_s()
         if oldest > self._settings.unprocessed_alarm_red_s:
             reasons.append("alarms_waiting")
@@ -219,10 +360,14 @@ class Line:
             ok=not reasons,
             reasons=tuple(reasons),
             detail={
-                "open_incidents": len(self.state.incidents),
+                "open_incidents": len(self._counted()),
                 "oldest_unprocessed_alarm_s": round(oldest, 3),
-                "homes": len(self.state.registry.homes),
+                "homes": len(self.state.registry.homes) - (CANARY_HOME in self.state.registry.homes),
                 "registry_version": self.state.registry.version,
+                "started_without_database": self._alone,
+                "state_put_aside": [] if self.snapshots is None else self.snapshots.put_aside,
+                "journal_damage": self.keeper.damaged,
+                **self.canary.detail(),
             },
         )
 

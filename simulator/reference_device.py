@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import socket
 import ssl
 import sys
@@ -19,6 +20,7 @@ import aiomqtt
 
 Item = dict[str, Any]
 REGISTER_STEP_M3 = 0.01
+COMMANDS = ("close_valve", "open_valve", "self_test", "report")
 
 
 class Device:
@@ -28,11 +30,13 @@ class Device:
 
     def __init__(self, account: str, interval_s: float = 60.0, repeat_s: tuple[float, float] = (5.0, 60.0)) -> None:
         self.account, self.interval_s, self.repeat_s = account, interval_s, repeat_s
-        # Counts up with every start. A real device keeps it in flash, with its last order number and the answers below.
+        # Counts up with every start. A real device keeps it in flash, and so its last order number and the two dictionaries below.
         self.boot, self.seq = int(time.time()), 0
-        self.client: aiomqtt.Client | None = None
         self.unacknowledged: dict[tuple[int, int, int], asyncio.Event] = {}
         self.answers: dict[str, Item] = {}  # command_id -> our last answer
+        self.client: aiomqtt.Client | None = None
+        self.session: asyncio.Future[None] | None = None
+        self.away_s = (0.5, 5.0)
         self.tasks: set[asyncio.Future[None]] = set()
 
     def item(self, **fields: Any) -> Item:
@@ -86,6 +90,8 @@ class Device:
     async def on_command(self, command: Item) -> None:
         if command["command_id"] in self.answers:  # carried out once, answered every time
             await self.send("ack", self.answers[command["command_id"]])
+        elif command["command"] not in COMMANDS:
+            say(f"不认识的指令 {command['command']}", f"no command of this version: {command['command']}")
         elif command["command"] != "close_valve" and time.time() * 1000 > command["expires_at"]:
             await self.answer(command, "expired")  # binds open, self_test and report: a close does not age
         else:
@@ -94,10 +100,8 @@ class Device:
     async def report(self) -> None:
         await self.send("telemetry", self.reading())
 
-    async def live(self, host: str, port: int, password: str) -> None:
+    async def live(self, host: str, port: int, password: str | None, tls: ssl.SSLContext | None = None) -> None:
         """Connect again and again to the same session: what was sent to us while we were away is waiting there."""
-        tls = None if host in ("127.0.0.1", "::1", "localhost") else ssl.create_default_context()
-        topics = [(f"gas/v1/{self.account}/down/command", 1), (f"gas/v1/{self.account}/down/ack", 1)]
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         while True:
             will = aiomqtt.Will(f"gas/v1/{self.account}/up/status", json.dumps(self.status(False)), qos=1, retain=True)
@@ -106,22 +110,41 @@ class Device:
                     *(host, port), username=self.account, password=password, identifier=self.account, clean_session=False,
                     keepalive=60, will=will, tls_context=tls, socket_options=no_delay,
                 ) as self.client:  # fmt: skip
-                    await self.client.subscribe(topics)
-                    await self.send("status", self.status(True), retain=True)
-                    say("已连接", "connected")
-                    self.beside(self.report())
-                    async for message in self.client.messages:
-                        self.heed(message.topic.value, json.loads(bytes(message.payload)))
+                    self.session = asyncio.ensure_future(self.converse(self.client))
+                    await asyncio.wait([self.session])
+                    if not self.session.cancelled():  # or we were rebooted
+                        self.session.result()
             except aiomqtt.MqttError as error:
                 say(f"未连接：{error}", f"not connected: {error}")
-            self.client = None
-            await asyncio.sleep(random.uniform(0.5, 5.0))  # not all homes of a city at once
+            finally:
+                self.client = None
+                if self.session is not None:
+                    self.session.cancel()
+            await asyncio.sleep(random.uniform(*self.away_s))  # not all homes of a city at once
+
+    async def converse(self, client: aiomqtt.Client) -> None:
+        """First our ears, then who we are and what we measure, then whatever we are told."""
+        await client.subscribe([(f"gas/v1/{self.account}/down/command", 1), (f"gas/v1/{self.account}/down/ack", 1)])
+        await self.send("status", self.status(True), retain=True)
+        say("已连接", "connected")
+        self.beside(self.report())
+        async for message in client.messages:
+            self.heed(message.topic.value, json.loads(bytes(message.payload)))
 
     def heed(self, topic: str, body: Item) -> None:
+        if body["device_id"] != self.account:
+            return  # not ours: a hub would pass it on
         if topic.endswith("/down/command"):
             self.beside(self.on_command(body))
         elif heard := self.unacknowledged.pop((body["ts"], body["boot"], body["seq"]), None):
             heard.set()
+
+    def reboot(self) -> None:
+        """The power was gone. What stands in flash is still known, alarms without their ``down/ack`` too; an open that waited is not."""
+        say("重启", "rebooting")
+        self.boot, self.seq = self.boot + 1, 0
+        if self.session is not None:
+            self.session.cancel()
 
     async def keep_reporting(self) -> None:
         while True:
@@ -187,9 +210,11 @@ class Meter(Device):
 
     async def open(self, command: Item) -> None:
         """Never by itself: a person at the meter presses the key before the order expires, or nothing moves."""
-        left_s = command["expires_at"] / 1000 - time.time()
+        left_s, boot = command["expires_at"] / 1000 - time.time(), self.boot
         say(f"请在 {left_s:.0f} 秒内按键开阀", f"press the key within {left_s:.0f} s to open")
         await asyncio.sleep(min(1.0, left_s) if self.key_pressed else left_s)
+        if self.boot != boot:  # forgotten with the power: an open is never kept
+            return
         if self.order_no != command["order_no"]:  # a close came in between: the key does nothing
             await self.answer(command, "rejected", valve=self.valve, detail="superseded")
         elif not self.key_pressed:
@@ -198,6 +223,11 @@ class Meter(Device):
             await self.move("opening", "open")
             await self.answer(command, "done", valve=self.valve)
             await self.report()
+
+    async def tamper(self, after_s: float) -> None:
+        """Somebody tilts the meter."""
+        await asyncio.sleep(after_s)
+        await self.raise_alarm(event="tamper", valve=self.valve)
 
     async def move(self, on_the_way: str, at_the_end: str) -> None:
         self.reading()  # what flowed until now
@@ -214,10 +244,18 @@ async def play(options: argparse.Namespace) -> None:
     device = (Meter if options.kind == "meter" else Detector)(options.account, options.interval)
     if isinstance(device, Meter):
         device.key_pressed = options.confirm_open
+        if options.tamper_after is not None:
+            device.beside(device.tamper(options.tamper_after))
     elif isinstance(device, Detector) and options.leak_after is not None:
         device.beside(device.leak(options.leak_after))
     device.beside(device.keep_reporting())
-    await device.live(options.host, options.port, options.password)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, device.reboot)
+    tls = None
+    if options.ca or options.host not in ("127.0.0.1", "::1", "localhost"):
+        tls = ssl.create_default_context(cafile=options.ca)
+        if options.certificate:  # identity = account: then there is no password
+            tls.load_cert_chain(options.certificate, options.key)
+    await device.live(options.host, options.port, options.password, tls)
 
 
 def main() -> None:
@@ -226,10 +264,15 @@ def main() -> None:
     add("--host", default="127.0.0.1", help="消息代理 / the broker; TLS outside the loopback")
     add("--port", type=int, default=1883)
     add("--account", required=True, help="设备号 / device id = MQTT user name = client id")
-    add("--password", required=True)
+    add("--password", help="口令 / of its account, where it has no certificate")
+    add("--ca", metavar="PEM", help="平台的 CA 证书 / whom to believe that he is the platform")
+    add("--certificate", metavar="PEM", help="设备证书 / its own certificate of the utility's CA")
+    add("--key", metavar="PEM", help="证书私钥 / the key of its certificate")
     add("--kind", choices=("detector", "meter"), required=True)
     add("--interval", type=float, default=60.0, metavar="S", help="上报间隔（秒） / seconds between readings")
     add("--leak-after", type=float, metavar="S", help="几秒后漏气 / detector: gas leaks after S seconds")
+    add("--tamper-after", type=float, metavar="S", help="几秒后有人拆动 / meter: somebody tampers with it after S seconds")
+    # To see it reboot: kill -HUP.
     add("--confirm-open", action="store_true", help="有人按键开阀 / meter: somebody presses the key when an open comes")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(play(parser.parse_args()))

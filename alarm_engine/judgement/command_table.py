@@ -11,6 +11,7 @@ CommandState = Literal[
     "sent",
     "accepted",
     "reported_closed",
+    "gas_still_flows",
     "no_answer",
     "refused",
     "travel_time_over",
@@ -24,6 +25,7 @@ Event = Literal[
     "accepted",
     "refused",
     "reported_closed",
+    "flows",
     "answer_due",
     "travel_due",
     "superseded",
@@ -60,6 +62,8 @@ _CLOSE: Final[dict[tuple[CommandState, Event], Step]] = {
     ("accepted", "superseded"): Step("superseded"),
     ("refused", "reported_closed"): Step("reported_closed"),
     ("travel_time_over", "reported_closed"): Step("reported_closed"),
+    # Its index moves on: closed as it says, it is not. Only the next attempt can be believed again.
+    ("reported_closed", "flows"): Step("gas_still_flows", "next_attempt"),
 }
 _OPEN: Final[dict[tuple[CommandState, Event], Step]] = {
     ("requested", "sent"): Step("sent"),
@@ -92,6 +96,8 @@ COMMAND_TABLE: Final[dict[str, dict[tuple[CommandState, Event], Step]]] = {
 
 UNDER_WAY: Final = frozenset({"requested", "sent", "accepted", "no_answer"})
 """States in which an answer of the meter is still awaited."""
+FAILED: Final = frozenset({"refused", "travel_time_over", "gas_still_flows"})
+"""States of a close that a next attempt follows."""
 
 
 def next_step(command: str, state: CommandState, event: Event) -> Step | None:

@@ -8,30 +8,39 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from console.api.needs import Database
+from console.joined import JOINED, by_asked
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import CALL_OUTCOMES, Words, said
+from core.ids import CANARY_HOME
+from dispatch.voice.protocol import CANARY_ADDRESS
 
 router = APIRouter(prefix="/api/v1", tags=["calls"])
 
 _COLUMNS = """call_id, incident_id, home_id, attempt, position, name, role, address, simulated, language, requested_ms, placed_ms,
     ringing_ms, answered_ms, key, key_ms, ended_ms, outcome, sip_code, q850_cause, cause_source, reason, said"""
 
+# The self-check's calls are listed with their own incident alone.
+_OF_CANARY = f"(role = 'canary' OR address = '{CANARY_ADDRESS}' OR home_id IS NOT DISTINCT FROM '{CANARY_HOME}')"
 CALLS_NEWEST = f"""
+    WITH {JOINED}
     SELECT {_COLUMNS} FROM calls
-    WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+    WHERE CASE WHEN %(ids)s::uuid[] = '{{}}' THEN NOT {_OF_CANARY} ELSE incident_id IN (SELECT id FROM named) END
       AND (%(at)s::bigint IS NULL OR (requested_ms, call_id) < (%(at)s, %(id)s::uuid))
     ORDER BY requested_ms DESC, call_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
 CALLS_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ANY(%(ids)s)"  # noqa: S608
-CALLS_OF_INCIDENTS = f"SELECT {_COLUMNS} FROM calls WHERE incident_id = ANY(%(ids)s) ORDER BY requested_ms, call_id"  # noqa: S608
+# A call that joined a ladder under way carries the id of the incident that the ladder began for.
+CALLS_OF_INCIDENTS = f"""
+    WITH {JOINED}
+    SELECT asked, {_COLUMNS} FROM named JOIN calls ON incident_id = named.id ORDER BY requested_ms, call_id"""  # noqa: S608
 
 
 class Call(BaseModel):
     """One call to one contact. Times are Unix ms, null while they have not come."""
 
     call_id: UUID
-    incident_id: UUID
+    incident_id: UUID = Field(description="the incident that the calling began for; it may serve others of the same place too")
     home_id: str | None
     attempt: int = Field(description="1 is the first call of the incident")
     position: int = Field(description="place of the contact in the home's list, 1 first")
@@ -56,6 +65,11 @@ class Call(BaseModel):
     said: list[str] = Field(description="what was spoken, sentence by sentence")
 
 
+def of_canary(call: Call) -> bool:
+    """Whether it is a call of the self-check, which rings its own telephone alone."""
+    return call.role == "canary" or call.address == CANARY_ADDRESS or call.home_id == CANARY_HOME
+
+
 def from_row(row: Row) -> Call:
     """A call as the API gives it."""
     return Call(**row, outcome_words=said(CALL_OUTCOMES, row["outcome"]))
@@ -68,10 +82,7 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Call]:
 
 async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
     """Incident id -> rows of its calls, oldest first."""
-    found: dict[UUID, list[Row]] = {}
-    for row in await store.rows(CALLS_OF_INCIDENTS, {"ids": list(ids)}):
-        found.setdefault(row["incident_id"], []).append(row)
-    return found
+    return by_asked(await store.rows(CALLS_OF_INCIDENTS, {"ids": list(ids)}))
 
 
 @router.get("/calls", summary="Calls, newest first · 电话记录", responses=responses(422))
@@ -83,7 +94,7 @@ async def list_calls(
 ) -> Page[Call]:
     """Every attempt to reach a person, with what came of it."""
     at, last = behind("calls", after, int, UUID)
-    values: dict[str, Any] = {"incident_id": incident_id, "at": at, "id": last, "rows": limit + 1}
+    values: dict[str, Any] = {"ids": [] if incident_id is None else [incident_id], "at": at, "id": last, "rows": limit + 1}
     rows = await store.rows(CALLS_NEWEST, values)
     return Page(
         items=[from_row(row) for row in rows[:limit]],

@@ -17,14 +17,16 @@ router = APIRouter(prefix="/api/v1", tags=["commands"])
 _COLUMNS = """command_id, device_id, account, command, incident_id, attempt, order_no, reason, state, sends, issued_ms,
     expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by"""
 
+# The self-check's commands are listed when they are asked for by their incident or device.
 COMMANDS_NEWEST = f"""
     SELECT {_COLUMNS} FROM commands
     WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
       AND (%(device_id)s::text IS NULL OR device_id = %(device_id)s)
+      AND (device_id <> 'canary-meter' OR incident_id = %(incident_id)s OR device_id = %(device_id)s)
       AND (%(at)s::bigint IS NULL OR (issued_ms, command_id) < (%(at)s, %(id)s::uuid))
     ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
 COMMANDS_BY_ID = f"SELECT {_COLUMNS} FROM commands WHERE command_id = ANY(%(ids)s)"  # noqa: S608
-COMMANDS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM commands WHERE incident_id = %(id)s ORDER BY issued_ms, attempt LIMIT 200"  # noqa: S608
+COMMANDS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM commands WHERE incident_id = ANY(%(ids)s) ORDER BY issued_ms, attempt LIMIT 200"  # noqa: S608
 
 
 class Command(BaseModel):
@@ -55,9 +57,9 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Command]:
     return {row["command_id"]: Command(**row) for row in await store.rows(COMMANDS_BY_ID, {"ids": list(ids)})}
 
 
-async def of_incident(store: Store, incident_id: UUID) -> list[Command]:
-    """The commands of an incident, oldest first, at most 200."""
-    return [Command(**row) for row in await store.rows(COMMANDS_OF_INCIDENT, {"id": incident_id})]
+async def of_incident(store: Store, ids: Sequence[UUID]) -> list[Command]:
+    """The commands of an incident under any of its ids, oldest first, at most 200."""
+    return [Command(**row) for row in await store.rows(COMMANDS_OF_INCIDENT, {"ids": list(ids)})]
 
 
 @router.get("/commands", summary="Commands to devices, newest first · 下发指令", responses=responses(422))

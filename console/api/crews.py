@@ -53,7 +53,7 @@ class Crew(BaseModel):
     technicians: list[Technician]
 
 
-@router.get("/crews", summary="Crews and whether they are free · 班组", responses=responses(422))
+@router.get("/crews", summary="Crews and whether they are free · 抢修队", responses=responses(422))
 async def list_crews(
     store: Database,
     console: Console,

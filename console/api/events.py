@@ -54,6 +54,6 @@ async def watch(watcher: Annotated[Watcher, Depends(_watcher)]) -> EventStream:
 
     `incident`, `command`, `order`, `call`, `task`: the thing as its GET lists it. `timeline`: a sentence of an incident's story
     with its place. `clock`, every 2 s: `now_ms`, `rate`, and `live`, false while the database cannot be heard (since `since_ms`).
-    `resync`: something may have been missed, read everything again.
+    `resync`: something may have been missed, read everything again. The self-check is not told.
     """
     return EventStream(_frames(watcher), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

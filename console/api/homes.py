@@ -33,6 +33,11 @@ HOMES = f"""
     ORDER BY home_id LIMIT %(rows)s"""  # noqa: S608  constant columns
 HOME = f"SELECT {_COLUMNS} FROM homes WHERE home_id = %(home_id)s"  # noqa: S608
 CONTACTS = "SELECT position, name, role, phone FROM contacts WHERE home_id = %(home_id)s ORDER BY position"
+IN_FORCE = """
+    SELECT (SELECT coalesce(array_agg(DISTINCT hold ORDER BY hold), '{}') FROM valve_holds
+            WHERE home_id = %(home_id)s AND lifted_ms IS NULL) AS holds,
+           (SELECT coalesce(array_agg(DISTINCT condition ORDER BY condition), '{}') FROM home_conditions
+            WHERE home_id = %(home_id)s AND ended_ms IS NULL) AS conditions"""
 OPEN_INCIDENT = "SELECT incident_id FROM incidents WHERE place = %(home_id)s AND state = 'open'"
 _DEVICE = """SELECT d.device_id, d.kind, d.home_id, d.account, d.made_on, d.retired_at IS NOT NULL AS retired,
     to_jsonb(s) AS state
@@ -110,6 +115,8 @@ class DeviceState(BaseModel):
     report_interval_s: int | None = Field(None, description="s")
     register_step_m3: float | None = Field(None, description="one step of the register, m³")
     clock_offset_ms: int | None = Field(None, description="platform time minus device time, ms")
+    counter_resets: int = Field(0, description="how often it gave a number twice with another time")
+    retained_items: int = Field(0, description="messages with a RETAIN flag where none belongs")
     flags: list[str] = []
 
 
@@ -140,6 +147,8 @@ class HomeWithDevices(Home):
     devices: list[Device]
     contacts: list[Contact]
     open_incident_id: UUID | None
+    holds: list[str] = Field(description="what keeps its valve closed now: see `/homes/{home_id}/holds`")
+    conditions: list[str] = Field(description="blind, silent, powerless: see `/conditions/homes`")
 
 
 class Reading(BaseModel):
@@ -186,7 +195,9 @@ class Readings(BaseModel):
     truncated: bool = Field(description="true: there were more than `limit`; the newest are given")
 
 
-class _Parts:
+class Parts:
+    """The parts of an address, of a row that has them."""
+
     def __init__(self, row: Row) -> None:
         self.district_code: str = row["district_code"]
         self.district: str = row["district"]
@@ -197,7 +208,7 @@ class _Parts:
 
 
 def _home(row: Row) -> dict[str, Any]:
-    parts = _Parts(row)
+    parts = Parts(row)
     return {**row, "address_zh": address(parts, "zh"), "address_en": address(parts, "en")}
 
 
@@ -215,7 +226,8 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-async def _known(store: Store, home_id: str) -> Row:
+async def known(store: Store, home_id: str) -> Row:
+    """The row of a home. Raises a 404 problem."""
     row = await store.row(HOME, {"home_id": home_id})
     if row is None:
         raise unknown_home(home_id)
@@ -252,7 +264,7 @@ async def list_homes(
 @router.get("/homes/{home_id}", summary="One home with devices and contacts · 住户详情", responses=responses(404, 422))
 async def read_home(store: Database, home_id: HomeId) -> HomeWithDevices:
     """Everything that is known of one home now."""
-    row = await _known(store, home_id)
+    row = await known(store, home_id)
     values = {"home_id": home_id}
     incident = await store.row(OPEN_INCIDENT, values)
     return HomeWithDevices(
@@ -260,6 +272,7 @@ async def read_home(store: Database, home_id: HomeId) -> HomeWithDevices:
         devices=[Device(**device) for device in await store.rows(DEVICES_OF_HOME, values)],
         contacts=[Contact(**contact) for contact in await store.rows(CONTACTS, values)],
         open_incident_id=incident["incident_id"] if incident else None,
+        **(await store.row(IN_FORCE, values) or {}),
     )
 
 
@@ -283,7 +296,7 @@ async def read_readings(
             "from_ms must be before to_ms",
             errors=[FieldError(where="query.from_ms", en="must be before to_ms")],
         )
-    await _known(store, home_id)
+    await known(store, home_id)
     values = {"home_id": home_id, "from": _moment(start), "to": _moment(end), "rows": limit + 1}
     detector = await store.rows(DETECTOR_READINGS, values)
     meter = await store.rows(METER_READINGS, values)

@@ -13,14 +13,26 @@ from console.clocks import Clocks, compose, speaking_call, working_order
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
 from console.store import Row, Store
-from console.vocabulary import CALL_OUTCOMES, INCIDENT_KINDS, ORDER_STATES, VALVE_CAUSES, VALVE_KNOWLEDGE, Words, said
+from console.vocabulary import (
+    CALL_OUTCOMES,
+    CLEARINGS,
+    INCIDENT_KINDS,
+    ORDER_STATES,
+    PROOFS,
+    VALVE_CAUSES,
+    VALVE_KNOWLEDGE,
+    Words,
+    said,
+)
 from core.station import IncidentKind
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 _COLUMNS = """incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
     lel_vol_percent, valve, valve_cause, alarmed_ms, valve_closed_locally_ms, received_ms, close_sent_ms, reported_closed_ms,
-    last_leak_ms, opened_valve_ms, closed_ms, devices, home,
+    last_leak_ms, opened_valve_ms, closed_ms, devices, home, proof, proof_due_ms, holds_ms, clearing, clearing_ms, before_meter_ms,
+    answer_due_ms, (SELECT coalesce(array_agg(a.alias_id ORDER BY a.at_ms), '{}') FROM incident_aliases a
+                    WHERE a.incident_id = incidents.incident_id) AS aliases,
     CASE WHEN home_id IS NULL AND kind = 'hotline_report' THEN
         (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = incidents.incident_id AND e.kind = 'opened' LIMIT 1)
     END AS told_place"""
@@ -35,8 +47,9 @@ INCIDENTS_NEWEST = f"""
       AND (%(at)s::bigint IS NULL OR (received_ms, incident_id) < (%(at)s, %(id)s::uuid))
     ORDER BY received_ms DESC, incident_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
 INCIDENTS_BY_ID = f"SELECT {_COLUMNS} FROM incidents WHERE incident_id = ANY(%(ids)s)"  # noqa: S608
+ALIAS = "SELECT incident_id FROM incident_aliases WHERE alias_id = %(id)s"
 
-IncidentId = Annotated[UUID, Path(description="the incident's id")]
+IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
 
 
 class OrderBrief(BaseModel):
@@ -83,6 +96,16 @@ class Incident(BaseModel):
     valve_words: Words
     valve_cause: str | None
     valve_cause_words: Words | None
+    answer_due_ms: int | None = Field(description="the meter sleeps: it hears the close at its next report, expected then, Unix ms")
+    proof: str = Field(description="does the valve hold: none, not_yet, due_at_uplink, holds, flows, not_provable")
+    proof_words: Words
+    proof_due_ms: int | None = Field(description="when that can be told, while it is not_yet or due_at_uplink, Unix ms")
+    holds_ms: int | None = Field(description="seen to hold, Unix ms")
+    clearing: str = Field(description="does the methane in the room fall: unknown, clearing, not_clearing")
+    clearing_words: Words
+    clearing_ms: int | None = Field(description="seen to clear, Unix ms")
+    before_meter_ms: int | None = Field(description="a leak before the meter is suspected since, Unix ms")
+    aliases: list[UUID] = Field(description="other ids of this incident: it is found by each of them")
     alarmed_ms: int
     valve_closed_locally_ms: int | None
     received_ms: int
@@ -126,6 +149,8 @@ def _values(row: Row, order_rows: Sequence[Row], call_rows: Sequence[Row]) -> di
         "kind_words": said(INCIDENT_KINDS, row["kind"]),
         "valve_words": said(VALVE_KNOWLEDGE, row["valve"]),
         "valve_cause_words": said(VALVE_CAUSES, row["valve_cause"]) if row["valve_cause"] else None,
+        "proof_words": said(PROOFS, row["proof"]),
+        "clearing_words": said(CLEARINGS, row["clearing"]),
         "clocks": compose(row, order, call_rows),
         "order": None if order is None else {**order, "words": said(ORDER_STATES, order["state"])},
         "call": None if call is None else {**call, "words": said(CALL_OUTCOMES, call["outcome"])},
@@ -148,8 +173,10 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Incident]:
 
 
 async def known(store: Store, incident_id: UUID) -> Row:
-    """The row of an incident. Raises a 404 problem."""
+    """The row of an incident, by its id or by an alias. Raises a 404 problem."""
     row = await store.row(INCIDENTS_BY_ID, {"ids": [incident_id]})
+    if row is None and (alias := await store.row(ALIAS, {"id": incident_id})) is not None:
+        row = await store.row(INCIDENTS_BY_ID, {"ids": [alias["incident_id"]]})
     if row is None:
         raise not_found(f"没有事件 {incident_id}", f"there is no incident {incident_id}")
     return row
@@ -177,14 +204,19 @@ async def list_incidents(
 
 @router.get("/incidents/{incident_id}", summary="One incident with its clocks · 事件详情", responses=responses(404, 422))
 async def read_incident(store: Database, incident_id: IncidentId) -> IncidentWithAll:
-    """With its commands, orders, calls and tasks."""
+    """With its commands, orders, calls and tasks; the order and the calls may have begun for another incident of the same place.
+
+    Under an alias: the incident that it stands for.
+    """
     row = await known(store, incident_id)
+    incident_id = row["incident_id"]
     order_rows = (await orders.rows_of_incidents(store, [incident_id])).get(incident_id, [])
     call_rows = (await calls.rows_of_incidents(store, [incident_id])).get(incident_id, [])
+    own = [incident_id, *row["aliases"]]
     return IncidentWithAll(
         **_values(row, order_rows, call_rows),
-        commands=await commands.of_incident(store, incident_id),
+        commands=await commands.of_incident(store, own),
         orders=[orders.from_row(order) for order in order_rows],
         calls=[calls.from_row(call) for call in call_rows],
-        tasks=await tasks.of_incident(store, incident_id),
+        tasks=await tasks.of_incident(store, own),
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from console.api.needs import Database
+from console.joined import JOINED, by_asked
 from console.order_wording import step_words
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
@@ -19,20 +20,26 @@ router = APIRouter(prefix="/api/v1", tags=["orders"])
 _COLUMNS = """order_id, order_no, kind, incident_id, incident_kind, home_id, simulated, priority, state, place, valve, ch4_lel,
     crew_id, technician_id, distance_m, created_ms, assigned_ms, accepted_ms, on_site_ms, made_safe_ms, safe_reading_lel, cause,
     cause_note, cause_ms, test_start_kpa, test_end_kpa, test_minutes, test_passed, test_ms, test_by, restored_ms, archived_ms,
-    no_access_ms, revisit_due_ms"""
+    no_access_ms, revisit_due_ms, proof, proof_due_ms, clearing, before_meter, answer_due_ms"""
 
+# The self-check's orders are listed with their own incident alone.
 # Every technician of a crew may work its orders; the one that an order names leads.
 ORDERS_NEWEST = f"""
+    WITH {JOINED}
     SELECT {_COLUMNS} FROM work_orders
     WHERE (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
-      AND (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+      AND (%(ids)s::uuid[] = '{{}}' OR order_id IN (SELECT order_id FROM ordered))
       AND (%(crew_id)s::text IS NULL OR crew_id = %(crew_id)s)
+      AND (kind <> 'canary' OR incident_id = ANY(%(ids)s::uuid[]))
       AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s
            OR crew_id = (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s))
       AND (%(at)s::bigint IS NULL OR (created_ms, order_id) < (%(at)s, %(id)s::uuid))
     ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
 ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"  # noqa: S608
-ORDERS_OF_INCIDENTS = f"SELECT {_COLUMNS} FROM work_orders WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, order_id"  # noqa: S608
+# Also where the order was made for another incident of the same place.
+ORDERS_OF_INCIDENTS = f"""
+    WITH {JOINED}
+    SELECT asked, {_COLUMNS} FROM ordered JOIN work_orders USING (order_id) ORDER BY created_ms, order_id"""  # noqa: S608
 ORDER_BY_NUMBER = f"SELECT {_COLUMNS} FROM work_orders WHERE order_no = %(order_no)s"  # noqa: S608
 STEPS_OF_ORDER = """
     SELECT step_no, at_ms, event, from_state, to_state, actor, detail FROM order_steps
@@ -47,7 +54,7 @@ class Order(BaseModel):
     order_id: UUID
     order_no: str = Field(examples=["QX-260402-0017"])
     kind: str = Field(description="emergency, inspection, triage or canary")
-    incident_id: UUID
+    incident_id: UUID = Field(description="the incident that it was made for; it may work others of the same place too")
     incident_kind: str
     home_id: str | None
     simulated: bool
@@ -56,6 +63,11 @@ class Order(BaseModel):
     state_words: Words
     place: dict[str, Any] = Field(description="addresses in both languages, access note, coordinates with their datum")
     valve: str = Field(description="what is known of the valve")
+    answer_due_ms: int | None = Field(description="the meter sleeps: it hears the close at its next report, expected then, Unix ms")
+    proof: str = Field(description="does the valve hold: none, not_yet, due_at_uplink, holds, flows, not_provable")
+    proof_due_ms: int | None = Field(description="when that can be told, Unix ms")
+    clearing: str = Field(description="does the methane in the room fall: unknown, clearing, not_clearing")
+    before_meter: bool = Field(description="a leak before the meter is suspected")
     ch4_lel: float | None = Field(description="%LEL when the incident opened")
     crew_id: str | None
     technician_id: str | None
@@ -113,10 +125,7 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Order]:
 
 async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
     """Incident id -> rows of its orders, oldest first."""
-    found: dict[UUID, list[Row]] = {}
-    for row in await store.rows(ORDERS_OF_INCIDENTS, {"ids": list(ids)}):
-        found.setdefault(row["incident_id"], []).append(row)
-    return found
+    return by_asked(await store.rows(ORDERS_OF_INCIDENTS, {"ids": list(ids)}))
 
 
 @router.get("/orders", summary="Work orders, newest first · 抢修单", responses=responses(422))
@@ -125,7 +134,7 @@ async def list_orders(
     open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002
     crew_id: Annotated[str | None, Query(max_length=64, description="orders of this crew")] = None,
     technician_id: Annotated[str | None, Query(max_length=64, description="his orders and his crew's")] = None,
-    incident_id: Annotated[UUID | None, Query(description="orders of this incident")] = None,
+    incident_id: Annotated[UUID | None, Query(description="orders that work this incident")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Page[Order]:
@@ -137,7 +146,7 @@ async def list_orders(
             "open": open,
             "crew_id": crew_id,
             "technician_id": technician_id,
-            "incident_id": incident_id,
+            "ids": [] if incident_id is None else [incident_id],
             "at": at,
             "id": last,
             "rows": limit + 1,

@@ -114,14 +114,15 @@ class RequestState(BaseModel):
     answered_ms: int | None = Field(description="Unix ms")
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"model": NotYet, "description": "The station has not answered yet / 站点尚未答复"},
     **responses(404, 409, 422),
 }
 Outcome = Answered | NotYet
 
 
-async def _put(console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]) -> Answered | NotYet:
+async def put(console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]) -> Answered | NotYet:
+    """Put a request before a station and answer as it does. Raises its refusal as a 409 problem."""
     request_id, row = await console.answers.ask(station, kind, body, actor)
     if row is None:
         response.status_code = HTTPStatus.ACCEPTED
@@ -139,7 +140,8 @@ async def _put(console: Console, response: Response, station: Station, kind: str
     return Answered(request_id=request_id, answer=answer)
 
 
-async def _home_exists(console: Console, home_id: str) -> None:
+async def home_exists(console: Console, home_id: str) -> None:
+    """Raises a 404 problem where there is no such home."""
     if await console.store.row(homes.HOME, {"home_id": home_id}) is None:
         raise homes.unknown_home(home_id)
 
@@ -154,90 +156,90 @@ async def _order_exists(console: Console, order_no: str) -> None:
         raise unknown_order(order_no)
 
 
-@router.post("/incidents", summary="Report a gas smell from the hotline · 95158 报漏", responses=_ANSWERS)
+@router.post("/incidents", summary="Report a gas smell from the hotline · 95158 报漏", responses=ANSWERS)
 async def report_leak(console: Console, response: Response, asked: HotlineReport) -> Outcome:
     """Opens an incident: closes the valve unless told otherwise, sends a crew, rings the other contacts."""
     if asked.home_id is not None:
-        await _home_exists(console, asked.home_id)
-    return await _put(console, response, "line", "hotline_report", asked.actor, asked.model_dump(exclude={"actor"}))
+        await home_exists(console, asked.home_id)
+    return await put(console, response, "line", "hotline_report", asked.actor, asked.model_dump(exclude={"actor"}))
 
 
-@router.post("/homes/{home_id}/close-valve", summary="Close a home's valve · 切断", responses=_ANSWERS)
+@router.post("/homes/{home_id}/close-valve", summary="Close a home's valve · 切断", responses=ANSWERS)
 async def close_valve(console: Console, response: Response, home_id: homes.HomeId, asked: CloseValve) -> Outcome:
     """Nothing opens it again but a person at the meter."""
-    await _home_exists(console, home_id)
-    return await _put(console, response, "line", "close_valve", asked.actor, {"home_id": home_id, "reason": asked.reason})
+    await home_exists(console, home_id)
+    return await put(console, response, "line", "close_valve", asked.actor, {"home_id": home_id, "reason": asked.reason})
 
 
-@router.post("/devices/{device_id}/self-test", summary="Ask a device to test itself · 设备自检", responses=_ANSWERS)
+@router.post("/devices/{device_id}/self-test", summary="Ask a device to test itself · 设备自检", responses=ANSWERS)
 async def self_test(console: Console, response: Response, device_id: homes.DeviceId, asked: Asked) -> Outcome:
     """A command to the device, bound by its expiry."""
     await _device_exists(console, device_id)
-    return await _put(console, response, "line", "self_test", asked.actor, {"device_id": device_id})
+    return await put(console, response, "line", "self_test", asked.actor, {"device_id": device_id})
 
 
-@router.post("/devices/{device_id}/report", summary="Ask a device to report now · 立即上报", responses=_ANSWERS)
+@router.post("/devices/{device_id}/report", summary="Ask a device to report now · 立即上报", responses=ANSWERS)
 async def report(console: Console, response: Response, device_id: homes.DeviceId, asked: Asked) -> Outcome:
     """A command to the device, bound by its expiry."""
     await _device_exists(console, device_id)
-    return await _put(console, response, "line", "report", asked.actor, {"device_id": device_id})
+    return await put(console, response, "line", "report", asked.actor, {"device_id": device_id})
 
 
 async def _step(console: Console, response: Response, station: Station, kind: str, order_no: str, asked: Asked) -> Answered | NotYet:
     await _order_exists(console, order_no)
     body = {"order_no": order_no, "technician_id": asked.actor, **asked.model_dump(exclude={"actor"})}
-    return await _put(console, response, station, kind, asked.actor, body)
+    return await put(console, response, station, kind, asked.actor, body)
 
 
-@router.post("/orders/{order_no}/accept", summary="Accept an order · 接单", responses=_ANSWERS)
+@router.post("/orders/{order_no}/accept", summary="Accept an order · 接单", responses=ANSWERS)
 async def accept(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """By a technician of the crew that it was assigned to."""
     return await _step(console, response, "dispatch", "accept", order_no, asked)
 
 
-@router.post("/orders/{order_no}/on-site", summary="On site · 到场", responses=_ANSWERS)
+@router.post("/orders/{order_no}/on-site", summary="On site · 到场", responses=ANSWERS)
 async def on_site(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """The crew is at the door."""
     return await _step(console, response, "dispatch", "on_site", order_no, asked)
 
 
-@router.post("/orders/{order_no}/no-access", summary="Nobody opens · 到访不遇", responses=_ANSWERS)
+@router.post("/orders/{order_no}/no-access", summary="Nobody opens · 到访不遇", responses=ANSWERS)
 async def no_access(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """The valve stays closed, the order stays open, a revisit is due."""
     return await _step(console, response, "dispatch", "no_access", order_no, asked)
 
 
-@router.post("/orders/{order_no}/made-safe", summary="Made safe · 已控制", responses=_ANSWERS)
+@router.post("/orders/{order_no}/made-safe", summary="Made safe · 已控制", responses=ANSWERS)
 async def made_safe(console: Console, response: Response, order_no: OrderNo, asked: MadeSafe) -> Outcome:
     """With a reading taken on site."""
     return await _step(console, response, "dispatch", "made_safe", order_no, asked)
 
 
-@router.post("/orders/{order_no}/cause", summary="Record the cause · 查漏", responses=_ANSWERS)
+@router.post("/orders/{order_no}/cause", summary="Record the cause · 查漏", responses=ANSWERS)
 async def record_cause(console: Console, response: Response, order_no: OrderNo, asked: RecordCause) -> Outcome:
     """Why gas leaked, or why none was found."""
     return await _step(console, response, "dispatch", "record_cause", order_no, asked)
 
 
-@router.post("/orders/{order_no}/tightness-test", summary="Enter a tightness test · 严密性试验", responses=_ANSWERS)
+@router.post("/orders/{order_no}/tightness-test", summary="Enter a tightness test · 严密性试验", responses=ANSWERS)
 async def tightness_test(console: Console, response: Response, order_no: OrderNo, asked: TightnessTest) -> Outcome:
     """Dispatch decides from the pressures whether it passed."""
     return await _step(console, response, "dispatch", "tightness_test", order_no, asked)
 
 
-@router.post("/orders/{order_no}/open-valve", summary="Open the valve at the meter · 开阀", responses=_ANSWERS)
+@router.post("/orders/{order_no}/open-valve", summary="Open the valve at the meter · 开阀", responses=ANSWERS)
 async def open_valve(console: Console, response: Response, order_no: OrderNo, asked: Asked) -> Outcome:
     """Only for the technician on site after a passed test, confirmed by a person at the meter within 60 s. The line decides."""
     return await _step(console, response, "line", "open_valve", order_no, asked)
 
 
-@router.post("/orders/{order_no}/restore", summary="Gas restored · 复气", responses=_ANSWERS)
+@router.post("/orders/{order_no}/restore", summary="Gas restored · 复气", responses=ANSWERS)
 async def restore(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """Burners lit and soap-tested."""
     return await _step(console, response, "dispatch", "restore", order_no, asked)
 
 
-@router.post("/orders/{order_no}/archive", summary="Archive an order · 归档", responses=_ANSWERS)
+@router.post("/orders/{order_no}/archive", summary="Archive an order · 归档", responses=ANSWERS)
 async def archive(console: Console, response: Response, order_no: OrderNo, asked: Noted) -> Outcome:
     """The end of an order; its incident is closed by the line."""
     return await _step(console, response, "dispatch", "archive", order_no, asked)
@@ -247,21 +249,21 @@ TASK_EXISTS = "SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s"
 CREW_EXISTS = "SELECT 1 AS one FROM crews WHERE crew_id = %(crew_id)s"
 
 
-@router.post("/tasks/{task_id}/done", summary="A task is done · 任务完成", responses=_ANSWERS)
+@router.post("/tasks/{task_id}/done", summary="A task is done · 任务完成", responses=ANSWERS)
 async def task_done(console: Console, response: Response, task_id: UUID, asked: Noted) -> Outcome:
     """With a note of what was done."""
     if await console.store.row(TASK_EXISTS, {"task_id": task_id}) is None:
         raise not_found(f"没有任务 {task_id}", f"there is no task {task_id}")
-    return await _put(console, response, "dispatch", "task_done", asked.actor, {"task_id": str(task_id), "note": asked.note})
+    return await put(console, response, "dispatch", "task_done", asked.actor, {"task_id": str(task_id), "note": asked.note})
 
 
-@router.post("/crews/{crew_id}/position", summary="Where a crew is · 班组位置", responses=_ANSWERS)
+@router.post("/crews/{crew_id}/position", summary="Where a crew is · 抢修队位置", responses=ANSWERS)
 async def crew_position(console: Console, response: Response, crew_id: Annotated[str, Path(max_length=64)], asked: CrewPosition) -> Outcome:
     """Degrees of the datum that is named."""
     if await console.store.row(CREW_EXISTS, {"crew_id": crew_id}) is None:
-        raise not_found(f"没有班组 {crew_id}", f"there is no crew {crew_id}")
+        raise not_found(f"没有抢修队 {crew_id}", f"there is no crew {crew_id}")
     body = {"crew_id": crew_id, **asked.model_dump(exclude={"actor"})}
-    return await _put(console, response, "dispatch", "crew_position", asked.actor, body)
+    return await put(console, response, "dispatch", "crew_position", asked.actor, body)
 
 
 @router.get("/requests/{request_id}", summary="A request as it stands · 请求状态", responses=responses(404, 422))

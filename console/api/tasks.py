@@ -19,11 +19,11 @@ _COLUMNS = "task_id, incident_id, home_id, kind, priority, simulated, detail, cr
 
 TASKS_BY_PRIORITY = f"""
     SELECT {_COLUMNS} FROM tasks
-    WHERE (%(open)s::boolean IS NULL OR (done_ms IS NULL) = %(open)s)
+    WHERE home_id IS DISTINCT FROM 'CANARY' AND (%(open)s::boolean IS NULL OR (done_ms IS NULL) = %(open)s)
       AND (%(priority)s::int IS NULL OR (priority, created_ms, task_id) > (%(priority)s, %(at)s::bigint, %(id)s::uuid))
     ORDER BY priority, created_ms, task_id LIMIT %(rows)s"""  # noqa: S608  constant columns
 TASKS_BY_ID = f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY(%(ids)s)"  # noqa: S608
-TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = %(id)s ORDER BY created_ms, task_id LIMIT 200"  # noqa: S608
+TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, task_id LIMIT 200"  # noqa: S608
 
 
 class Task(BaseModel):
@@ -53,9 +53,9 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Task]:
     return {row["task_id"]: from_row(row) for row in await store.rows(TASKS_BY_ID, {"ids": list(ids)})}
 
 
-async def of_incident(store: Store, incident_id: UUID) -> list[Task]:
-    """The tasks of an incident, oldest first, at most 200."""
-    return [from_row(row) for row in await store.rows(TASKS_OF_INCIDENT, {"id": incident_id})]
+async def of_incident(store: Store, ids: Sequence[UUID]) -> list[Task]:
+    """The tasks of an incident under any of its ids, oldest first, at most 200."""
+    return [from_row(row) for row in await store.rows(TASKS_OF_INCIDENT, {"ids": list(ids)})]
 
 
 @router.get("/tasks", summary="Tasks for people, first to be done first · 人工任务", responses=responses(422))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from console.api.incidents import INCIDENTS_BY_ID, IncidentId, addresses, known
 from console.api.needs import Database
+from console.joined import JOINED, kin_of
 from console.order_wording import step_words
 from console.problems import responses
 from console.store import Row, Store
@@ -23,11 +24,12 @@ _STEP = """SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.actor, o.order_n
 _CALL = """SELECT call_id, incident_id, attempt, name, role, placed_ms, ringing_ms, answered_ms, key, key_ms, ended_ms, outcome,
     reason
     FROM calls"""
-EVENTS_OF_INCIDENT = _EVENT + " WHERE incident_id = %(id)s ORDER BY at_ms LIMIT 2000"
+EVENTS_OF_INCIDENT = f"WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms LIMIT 2000"  # noqa: S608  constant
 # The line has already said what it knows of the valve, and that gas leaks again; a step that only noted it is no news.
 _NEWS = " AND s.event <> 'valve' AND NOT (s.event = 'leak_again' AND s.from_state = s.to_state)"
-STEPS_OF_INCIDENT = _STEP + " WHERE o.incident_id = %(id)s" + _NEWS + " ORDER BY s.step_no LIMIT 2000"
-CALLS_OF_INCIDENT = _CALL + " WHERE incident_id = %(id)s ORDER BY requested_ms LIMIT 500"
+STEPS_OF_INCIDENT = f"""
+    WITH {JOINED} {_STEP} WHERE s.order_id IN (SELECT order_id FROM ordered) {_NEWS} ORDER BY s.step_no LIMIT 2000"""  # noqa: S608
+CALLS_OF_INCIDENT = f"WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms LIMIT 500"  # noqa: S608
 EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s)"
 STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS
 CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s)"
@@ -53,6 +55,11 @@ class Entry(BaseModel):
     detail: dict[str, Any]
     zh: str
     en: str
+
+    @property
+    def is_of_line(self) -> bool:
+        """Whether the line said it; else dispatch or the telephone did."""
+        return self.entry_id.startswith("event:")
 
 
 class LiveEntry(Entry):
@@ -108,10 +115,15 @@ def merged(events: Sequence[Row], steps: Sequence[Row], calls: Sequence[Row]) ->
 
 
 async def live(store: Store, entries: Sequence[tuple[UUID, Entry]]) -> list[LiveEntry]:
-    """Entries, each with its incident id, placed: those whose incident is not stored yet are left out."""
-    places = {row["incident_id"]: row for row in await store.rows(INCIDENTS_BY_ID, {"ids": list({incident for incident, _ in entries})})}
+    """Entries, each with its incident id, placed: those whose incident is not stored yet are left out.
+
+    A sentence of an order or call is told to every incident that it serves, one of the line to its incident alone, whatever its id.
+    """
+    kin = await kin_of(store, list({incident for incident, _ in entries}))
+    places = {row["incident_id"]: row for row in await store.rows(INCIDENTS_BY_ID, {"ids": list(kin.all())})}
     found = []
-    for incident_id, entry in entries:
+    told = ((each, entry) for incident, entry in entries for each in (kin.own if entry.is_of_line else kin.named)[incident])
+    for incident_id, entry in told:
         place = places.get(incident_id)
         if place is None:
             continue
@@ -133,8 +145,7 @@ async def live(store: Store, entries: Sequence[tuple[UUID, Entry]]) -> list[Live
 @router.get("/incidents/{incident_id}/timeline", summary="The story of an incident · 事件经过", responses=responses(404, 422))
 async def read_timeline(store: Database, incident_id: IncidentId) -> Timeline:
     """What happened, who did it and why, in sentences of both languages."""
-    await known(store, incident_id)
-    values = {"id": incident_id}
+    values = {"ids": [(await known(store, incident_id))["incident_id"]]}
     return Timeline(
         items=merged(
             await store.rows(EVENTS_OF_INCIDENT, values),

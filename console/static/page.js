@@ -1,16 +1,17 @@
 // The first page: open incidents as a line of clocks, fed by the event stream. All text goes in as text, never as markup.
 
-import { factsOf, folded, stepsOf } from "/static/incident.js";
-import { duration, element, hidden, timeOf, timeToTenth } from "/static/text.js";
+import { answersOf, factsOf, folded, stepsOf } from "/static/incident.js";
+import { duration, element, hidden, sentence, timeOf, timeToTenth } from "/static/text.js";
 import { say, speech } from "/static/words.js";
 
 const SHOWN_OPEN = 12;
 const SHOWN_RECENT = 5;
 const STORIES_AT_ONCE = 6;
 const STALE_AFTER_MS = 2800; // the server speaks every 2 s; said on the screen before 3 s are over
+const CANARY_LATE_S = 180; // as the line's health
 const ANNOUNCED = new Set([
   "opened", "leak_again", "no_meter", "closed_locally", "reported_closed", "no_answer", "refused", "travel_time_over", "assign", "wait",
-  "call_key", "arrive", "find_nobody", "make_safe", "pass_test", "fail_test", "opened_valve", "restore", "closed",
+  "gas_still_flows", "valve_holds", "before_meter_suspected", "call_key", "arrive", "find_nobody", "make_safe", "pass_test", "fail_test", "opened_valve", "restore", "closed",
 ]);
 
 let clock = null; // the server's last word on time: {now_ms, rate, live, since_ms, at}
@@ -51,11 +52,11 @@ function draw(incident) {
   const title = element("h3", "", incident[`address_${speech.language}`]);
   title.id = `place-${incident.incident_id}`;
   card.root.setAttribute("aria-labelledby", title.id);
-  const kind = element("p", "kind", hidden(open ? "⚠ " : "✓ "), incident.kind_words[speech.language], open ? "" : ` · ${words.closed}`);
+  const kind = element("p", "kind", hidden(open ? "⚠ " : "✓ "), sentence(incident.kind_words[speech.language]), open ? "" : ` · ${words.closed}`);
   if (incident.simulated) kind.append(element("span", "tag", words.simulatedTag));
   card.since = element("b");
   card.head.replaceChildren(kind, title, element("p", "since", card.since, element("span", "", open ? words.since : words.took)));
-  card.body.replaceChildren(factsOf(incident), stepsOf(incident));
+  card.body.replaceChildren(...[factsOf(incident), open ? answersOf(incident) : null, stepsOf(incident)].filter(Boolean));
   tick(incident, card);
   drawStory(incident.incident_id);
   return card;
@@ -172,6 +173,7 @@ function setLanguage(chosen) {
   }
   drawFixed();
   drawAll();
+  drawWatch();
   drawLive();
 }
 
@@ -209,8 +211,22 @@ async function readFigures() {
   }
 }
 
+let watched = null;
+function drawWatch() {
+  if (watched === null) return;
+  const number = new Intl.NumberFormat("en-US");
+  const age = watched.canary_age_s;
+  const parts = ["blind", "silent", "powerless"].map((condition) => [watched[condition] > 0 ? "waits" : "", say()[condition](number.format(watched[condition]))]);
+  if (age === null) parts.push(["waits", say().canaryOff]);
+  else parts.push([age > CANARY_LATE_S ? "bad" : "", say().canaryAge(duration(age * 1000))]);
+  // Colour is never the only sign: what wants somebody's eye has a mark too.
+  $("watch").replaceChildren(...parts.map(([look, text]) => element("span", look, look ? hidden("▲ ") : null, sentence(text))));
+}
+
 let districtSimulated = false;
 function showFigures(figures) {
+  watched = figures;
+  drawWatch();
   const number = new Intl.NumberFormat("en-US");
   $("homes").textContent = number.format(figures.homes);
   $("incidents-open").textContent = number.format(figures.incidents_open);

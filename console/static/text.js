@@ -15,6 +15,8 @@ export const hidden = (text) => {
   return mark;
 };
 
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 const beijing = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 export const timeOf = (ms) => beijing.format(ms);
 export const timeToTenth = (ms) => `${timeOf(ms)}.${Math.floor((((ms % 1000) + 1000) % 1000) / 100)}`;

@@ -145,7 +145,7 @@ def _take(line: int, raw: dict[str, str], read: _Read, complain: Complain) -> No
     first_line, first = read.crews.setdefault(crew[0], (line, crew))
     if first != crew:
         complain(
-            f"班组 {crew[0]} 的内容与第 {first_line} 行不同",
+            f"抢修队 {crew[0]} 的内容与第 {first_line} 行不同",
             f"crew {crew[0]} stands on line {first_line} with other cells",
         )
     taken_line, _ = read.technicians.setdefault(technician[0], (line, technician))
@@ -159,7 +159,7 @@ def _take(line: int, raw: dict[str, str], read: _Read, complain: Complain) -> No
 def _crew(raw: dict[str, str], complain: Complain) -> Crew:
     lon, lat, datum = cell.place(raw["lon"], raw["lat"], raw["coord_datum"], complain)
     if not (raw["lon"] or raw["lat"] or raw["coord_datum"]):
-        complain("班组须有位置 lon、lat、coord_datum", "a crew needs its position: lon, lat and coord_datum")
+        complain("抢修队须有位置 lon、lat、coord_datum", "a crew needs its position: lon, lat and coord_datum")
     return (
         cell.identifier("crew_id", raw["crew_id"], complain),
         cell.district_code(raw["district_code"], complain),

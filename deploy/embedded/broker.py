@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from core.errors import UserError
 from deploy.embedded.account import Say, silence
+from deploy.embedded.device_door import DeviceDoor
 from deploy.embedded.mosquitto import MosquittoServer
 from deploy.embedded.mosquitto_program import obtain
 from deploy.embedded.rumqttd import RumqttdServer
@@ -40,16 +42,26 @@ class BrokerServer(Protocol):
     def stop(self) -> None: ...
 
 
-def choose_broker(folder: Path, accounts: Mapping[str, str], say: Say = silence, *, line_commands: bool = True) -> BrokerServer:
+def choose_broker(
+    folder: Path, accounts: Mapping[str, str], say: Say = silence, *, line_commands: bool = True, door: DeviceDoor | None = None
+) -> BrokerServer:
     """The broker for a data folder; ``accounts`` maps the stations' names to their passwords.
 
-    ``line_commands`` False is an exercise: an access list that lets no command of the line through.
+    ``line_commands`` False is an exercise: an access list that lets no command of the line through. ``door`` asks for a TLS listener;
+    raises UserError where the broker can have none.
     """
     found = obtain(say=say)
     if found is not None:
         server = MosquittoServer(folder / "mosquitto", found, accounts, say=say)
         server.line_commands = line_commands
+        server.door = door
         return server
+    if door is not None:
+        raise UserError(
+            "本机没有 mosquitto，内置 rumqttd 不能验证设备证书：请安装 mosquitto 2，或去掉 --mqtt-tls-port",
+            "there is no mosquitto on this machine, and the embedded rumqttd knows no client certificates: install mosquitto 2, or "
+            "leave --mqtt-tls-port out",
+        )
     say(
         "本机没有 mosquitto，也无法解出：改用内置 rumqttd。它没有访问控制（任何账号都能冒充任何设备），重启后会话丢失，"
         "因此模拟小区以外不允许开阀，设备账号也不可用。正式使用请安装 mosquitto 2（apt install mosquitto）",

@@ -1,19 +1,15 @@
 """The three files that mosquitto reads from us: configuration, passwords and who may use which topic. Pure text, no process."""
 
-import base64
-import hashlib
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from core.ids import is_account, is_reserved
+from core.ids import CANARY_DETECTOR, CANARY_METER, is_account, is_reserved
 
-PBKDF2_ROUNDS: Final = 101
-"""mosquitto's own default. The passwords are long random strings, so that rounds buy nothing and cost 0.2 ms a hundred each."""
+STATION_ACCOUNTS: Final = ("line", "dispatch", "fleet", CANARY_DETECTOR, CANARY_METER)
+"""The accounts that are the platform's own. The canary's two have the rights of a device and no others."""
 
-STATION_ACCOUNTS: Final = ("line", "dispatch", "fleet")
 
 ACCESS: Final = """\
 # Written at every start by Gas Sentinel; changes here are lost.
@@ -36,6 +32,9 @@ topic readwrite gas/v1/#
 pattern write gas/v1/%u/up/#
 pattern read gas/v1/%u/down/#
 """
+
+_SAVE_OFTEN_S, _SAVE_SELDOM_S = 1, 5
+_FELT_BYTES = 5_000_000
 
 _COMMANDS: Final = "topic write gas/v1/+/down/#"
 _PROMISES_ONLY: Final = "topic write gas/v1/+/down/ack"
@@ -65,7 +64,8 @@ persistent_client_expiration 14d
 
 persistence true
 persistence_location {folder}/
-autosave_interval 5
+# What is not saved dies with a kill -9; a save stops everything for about 1 ms for each 1,000 stored messages.
+autosave_interval {autosave_s}
 
 pid_file {folder}/mosquitto.pid
 log_dest stderr
@@ -77,19 +77,35 @@ log_type notice
 """
 
 
+_TLS_LISTENER: Final = """
+# Devices with a certificate of the utility's authority: the name in it is the account, and the client id. What a client says of
+# itself is not heard, so that nobody takes another's session over.
+listener {port} {host}
+cafile {folder}/ca.crt
+certfile {folder}/server.crt
+keyfile {folder}/server.key
+crlfile {folder}/revoked.crl
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+tls_version tlsv1.2
+"""
+
 _HASH = re.compile(r"\$7\$\d{1,7}\$[A-Za-z0-9+/=]{4,}\$[A-Za-z0-9+/=]{4,}\Z")
 
 
-def password_hash(password: str, salt: bytes | None = None) -> str:
-    """A password as mosquitto 2 keeps it: ``$7$rounds$salt$hash``, PBKDF2-HMAC-SHA512, base64."""
-    salt = os.urandom(12) if salt is None else salt
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PBKDF2_ROUNDS, dklen=64)
-    return f"$7${PBKDF2_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+def autosave_seconds(saved_bytes: int) -> int:
+    """How often the broker saves, by the size of what it saved last: often while a save is not felt, seldom where it is."""
+    return _SAVE_OFTEN_S if saved_bytes <= _FELT_BYTES else _SAVE_SELDOM_S
 
 
-def configuration(folder: Path, port: int, user: str | None) -> str:
-    """mosquitto's configuration for a folder of its own; ``user`` is whom root drops to."""
-    return _CONFIGURATION.format(folder=folder, port=port, user=f"user {user}" if user else "")
+def configuration(folder: Path, port: int, user: str | None, tls: tuple[str, int] | None = None, *, saved_bytes: int = 0) -> str:
+    """mosquitto's configuration for a folder of its own.
+
+    ``user`` is whom root drops to, ``tls`` address and port for devices, ``saved_bytes`` the size of what it has saved.
+    """
+    text = _CONFIGURATION.format(folder=folder, port=port, user=f"user {user}" if user else "", autosave_s=autosave_seconds(saved_bytes))
+    return text if tls is None else text + _TLS_LISTENER.format(folder=folder, host=tls[0], port=tls[1])
 
 
 def password_lines(stations: Mapping[str, str], devices: Mapping[str, str]) -> str:

@@ -4,7 +4,9 @@ Knows no server by name. All waiting has an end.
 """
 
 import ctypes
+import errno
 import os
+import random
 import resource
 import signal
 import socket
@@ -16,6 +18,8 @@ from pathlib import Path
 from core.errors import UserError
 
 LOOPBACK = "127.0.0.1"
+_SERVER_PORTS = (15_000, 32_000)
+_TRIES = 100
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -87,26 +91,38 @@ def stop_child(child: subprocess.Popen[bytes], gently: int = signal.SIGTERM, pat
     child.wait()
 
 
-def free_port() -> int:
-    """A TCP port on the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(host: str = LOOPBACK) -> int:
+    """A TCP port of an address of this machine that was free a moment ago. Raises OSError where the address is not ours."""
+    return _free_port(host, socket.SOCK_STREAM)
 
 
-def claim_port(wanted: int, option: str, what: tuple[str, str]) -> int:
+def _free_port(host: str, kind: socket.SocketKind) -> int:
+    """Below the ports that the system lends to outgoing connections: one of those may be lent away before its server has started."""
+    for _ in range(_TRIES):
+        port = random.randrange(*_SERVER_PORTS)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            return port
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def claim_port(wanted: int, option: str, what: tuple[str, str], host: str = LOOPBACK) -> int:
     """``wanted`` when it is free, any free port for 0.
 
     ``option`` is the command line's name of the port and ``what`` names its user in Chinese and English. Raises UserError when
-    somebody else listens there.
+    somebody else listens there, or the address is none of this machine's.
     """
-    if wanted == 0:
-        return free_port()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            if wanted == 0:
+                return free_port(host)
+            probe.bind((host, wanted))
         except OSError as error:
             raise UserError(
                 f"端口 {wanted}（{what[0]}）无法使用（{error.strerror}）：请停掉占用它的程序，或用 {option} 另选端口（0 = 任一空闲端口）",
@@ -127,7 +143,4 @@ def last_line(log: Path) -> str:
 
 def free_udp_port() -> int:
     """A UDP port on the loopback that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return _free_port(LOOPBACK, socket.SOCK_DGRAM)

@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.registry.credentials import password_hash
 from deploy.embedded.account import can, service_account
+from deploy.embedded.device_door import DeviceDoor
 from deploy.embedded.mosquitto import MosquittoServer
-from deploy.embedded.mosquitto_files import STATION_ACCOUNTS, password_hash
+from deploy.embedded.mosquitto_files import STATION_ACCOUNTS
 from deploy.embedded.mosquitto_program import obtain
 from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.postgres import PostgresServer
@@ -89,20 +91,30 @@ class TestBroker:
                 time.sleep(0.01)
         return self.accounts[name]
 
+    @property
+    def tls_port(self) -> int:
+        """Where devices with a certificate connect; 0 without an authority."""
+        return self.server.door.port if self.server.door is not None else 0
+
     def stop(self) -> None:
         """Stop the broker and remove its data."""
         self.server.stop()
         remove_folder(self._folder)
 
 
-def start_test_broker(folder: Path) -> TestBroker:
-    """Start mosquitto below ``folder`` on a free port. Raises LookupError where this machine can have none."""
+def start_test_broker(folder: Path, authority: Path | None = None) -> TestBroker:
+    """Start mosquitto below ``folder`` on a free port, and with TLS on another one where there is an ``authority``.
+
+    Raises LookupError where this machine can have none.
+    """
     found = obtain()
     if found is None:
         raise LookupError("no mosquitto on this machine, and none could be unpacked")
     place = reachable_folder(folder) / "mosquitto"
     accounts = {name: secrets.token_urlsafe(12) for name in STATION_ACCOUNTS}
     server = MosquittoServer(place, found, accounts)
+    if authority is not None:
+        server.door = DeviceDoor(authority, free_port())
     server.start(free_port())
     return TestBroker(server, LOOPBACK, server.port, accounts, place)
 

@@ -31,6 +31,9 @@ class End:
     spoken_s: float = 0.0
 
 
+WITHDRAWN: Final = "withdrawn"
+"""The reason of a call that was not needed any more before a telephone line came free for it."""
+
 _BY_KEY: Final[dict[str, CallOutcome]] = {"1": "confirmed", "2": "help_needed", "9": "wrong_home"}
 _UNANSWERED: Final[dict[str, CallOutcome]] = {
     "busy": "busy",
@@ -38,6 +41,7 @@ _UNANSWERED: Final[dict[str, CallOutcome]] = {
     "no_answer": "no_answer",
     "no_ringing": "no_answer",
     "hangup_asked": "not_reached",
+    WITHDRAWN: "not_reached",
     "no_trunk": "no_trunk",
     "no_sim_proxy": "no_trunk",
 }

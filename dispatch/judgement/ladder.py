@@ -9,11 +9,12 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from core.station import ContactFacts
-from dispatch.judgement.call_outcome import is_our_loss, outcome_of
+from dispatch.judgement.call_outcome import WITHDRAWN, is_our_loss, outcome_of
 from dispatch.judgement.ladder_state import (
     CallAnswered,
     CallEnded,
     CallPlaced,
+    CallSent,
     CallUnderWay,
     Close,
     HangUp,
@@ -62,6 +63,8 @@ def start(incident_id: UUID, people: tuple[ContactFacts, ...], lines: int, point
 def on_event(state: LadderState, event: LadderEvent, points: LadderPoints, now_ms: int) -> Step:
     """The ladder after ``event``, and what is to be done. An event of a call that is not under way changes nothing."""
     match event:
+        case CallSent(call_id=which):
+            return _sent(state, which, now_ms), []
         case CallPlaced(call_id=which):
             return _with_call(state, which, placed=True), []
         case CallAnswered(call_id=which):
@@ -159,6 +162,16 @@ def _ring(state: LadderState, who: int, now_ms: int) -> tuple[LadderState, Ring]
     return state, Ring(this, attempt, person.contact)
 
 
+def _sent(state: LadderState, which: UUID, now_ms: int) -> LadderState:
+    """Gaps count from when the call went out, not from when it began to wait for a line."""
+    call = _find(state, which)
+    if call is None:
+        return state
+    person = state.people[call.person]
+    sent = person.model_copy(update={"tried_ms": (*person.tried_ms[:-1], now_ms)})
+    return state.model_copy(update={"people": _replaced(state.people, call.person, sent)})
+
+
 def _on_key(state: LadderState, event: KeyPressed, now_ms: int) -> Step:
     call = _find(state, event.call_id)
     if call is None or event.digit not in (KEY_OUT, KEY_HELP, KEY_WRONG_HOME):
@@ -185,11 +198,11 @@ def _on_end(state: LadderState, event: CallEnded, points: LadderPoints, now_ms: 
     person = state.people[call.person]
     changes: dict[str, object] = {"calls": tuple(c for c in state.calls if c.call_id != call.call_id)}
     actions: list[LadderAction] = [Close(call.call_id, outcome)]
+    if end.reason == WITHDRAWN or (is_our_loss(end) and not call.placed and not call.answered):
+        person = person.model_copy(update={"tried_ms": person.tried_ms[:-1]})  # nothing rang: the try does not count
     if is_our_loss(end):
-        # Nothing rang, or we cannot know: this person is tried again soon, and the try does not count where nothing went out.
-        if not call.placed and not call.answered:
-            person = person.model_copy(update={"tried_ms": person.tried_ms[:-1]})
         pause = min(points.retry_ms << min(state.losses, 8), _LONGEST_RETRY_MS)
+        # We lost the call, or cannot know: this person is tried again soon.
         changes |= {"not_before_ms": now_ms + pause, "losses": state.losses + 1, "turn": call.person - 1}
     else:
         person = person.model_copy(update={"ended_ms": now_ms})

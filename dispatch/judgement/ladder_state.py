@@ -84,37 +84,40 @@ class LadderState(_Data):
 
 
 @dataclass(frozen=True, slots=True)
+class _OfCall:
+    """Something about one call."""
+
+    call_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Look whether something is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallPlaced:
+class CallSent(_OfCall):
+    """A telephone line came free for the call, later than it was asked for."""
+
+
+class CallPlaced(_OfCall):
     """The network has the call."""
 
-    call_id: UUID
 
-
-@dataclass(frozen=True, slots=True)
-class CallAnswered:
+class CallAnswered(_OfCall):
     """Somebody, or something, picked up."""
 
-    call_id: UUID
-
 
 @dataclass(frozen=True, slots=True)
-class KeyPressed:
+class KeyPressed(_OfCall):
     """A key on the phone."""
 
-    call_id: UUID
     digit: str
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(_OfCall):
     """A call is over."""
 
-    call_id: UUID
     end: End
 
 
@@ -133,33 +136,28 @@ class WorkDone:
     """The place is made safe, or the order archived: nobody needs to be rung."""
 
 
-LadderEvent = TimePassed | CallPlaced | CallAnswered | KeyPressed | CallEnded | LineBack | LeakAgain | WorkDone
+LadderEvent = TimePassed | CallSent | CallPlaced | CallAnswered | KeyPressed | CallEnded | LineBack | LeakAgain | WorkDone
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(_OfCall):
     """Call this contact now."""
 
-    call_id: UUID
     attempt: int
     contact: ContactFacts
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(_OfCall):
     """End this call: it is not needed any more."""
 
-    call_id: UUID
-
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class Close(_OfCall):
     """The call is over with this outcome."""
 
-    call_id: UUID
     outcome: CallOutcome
 
 

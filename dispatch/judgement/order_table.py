@@ -79,9 +79,12 @@ EMERGENCY: Final[Table] = {
 }
 
 VISIT: Final[Table] = {**_SENT_AND_BACK, ("on_site", "record_cause"): "cause_recorded"}
-"""Inspection, triage and canary: nothing was shut off, so nothing is made safe, tested or restored."""
+"""Inspection and triage: nothing was shut off, so nothing is made safe, tested or restored."""
 
-TABLES: Final[dict[OrderKind, Table]] = {"emergency": EMERGENCY, "inspection": VISIT, "triage": VISIT, "canary": VISIT}
+CANARY: Final[Table] = {("created", "wait"): "waiting", ("waiting", "archive"): "archived", ("waiting", "leak_again"): "waiting"}
+"""The platform's own round: no crew is ever sent, its order is at its end when its call is."""
+
+TABLES: Final[dict[OrderKind, Table]] = {"emergency": EMERGENCY, "inspection": VISIT, "triage": VISIT, "canary": CANARY}
 
 BEFORE_MADE_SAFE: Final[frozenset[OrderState]] = frozenset({"created", "waiting", "assigned", "accepted", "on_site", "no_access"})
 

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from core.log import configure
 from core.observe import serve
-from dispatch.voice import figures
+from dispatch.voice import figures, stack_folder
 from dispatch.voice.line import TelephoneNetwork
 from dispatch.voice.settings import VoiceSettings
+from dispatch.voice.sink import Sink
 from dispatch.voice.speech.voice import SpeechLostError, Voice
 from dispatch.voice.wording import AFTER_KEY
 from dispatch.voice.worker import VoiceWorker
@@ -41,8 +42,10 @@ async def run(settings: VoiceSettings) -> int:
         on_render=figures.RENDER.observe,
         on_restart=figures.SPEECH_RESTARTS.inc,
     )
-    network = TelephoneNetwork(settings, on_dead)
+    sink = Sink()
     try:
+        stack_folder.take(settings.voice_socket)
+        network = TelephoneNetwork(settings, on_dead, await sink.start())
         await network.start()
     except (BaresipError, OSError) as error:
         log.error("the telephone stack did not start", error=repr(error))
@@ -60,6 +63,7 @@ async def run(settings: VoiceSettings) -> int:
         if not dead.is_set():
             await worker.stop()
             await network.stop()
+        sink.stop()
         await voice.stop()
         if observer is not None:
             observer.stop()

@@ -23,6 +23,7 @@ from dispatch.voice.protocol import (
     HangupRequest,
     Hello,
     VoiceEvent,
+    VoiceRequest,
     WordingRequest,
 )
 
@@ -75,20 +76,26 @@ class VoiceClient:
         """Return once connected."""
         await self._ready.wait()
 
+    def ask(self, request: VoiceRequest) -> None:
+        """Send a request to the worker, now. A call without a worker ends with ``worker_lost``, at once; nothing is raised."""
+        sent = self._send(request.line())
+        if isinstance(request, CallRequest):
+            self._lost.pop(request.call_id, None)
+            self._under_way.add(request.call_id)
+            if not sent:
+                self._lose(request.call_id)
+
     async def place(self, call: CallRequest) -> None:
-        """Ask for a call. Without a worker the answer is an ``ended`` with ``worker_lost``, at once; nothing is raised."""
-        self._lost.pop(call.call_id, None)
-        self._under_way.add(call.call_id)
-        if not self._send(call.line()):
-            self._lose(call.call_id)
+        """Ask for a call."""
+        self.ask(call)
 
     async def reword(self, call_id: str, text: str) -> None:
         """Speak ``text`` from the next sentence of the call on. For a call that is over: nothing."""
-        self._send(WordingRequest(call_id=call_id, text=text).line())
+        self.ask(WordingRequest(call_id=call_id, text=text))
 
     async def hangup(self, call_id: str) -> None:
         """End the call now. For a call that is over: nothing."""
-        self._send(HangupRequest(call_id=call_id).line())
+        self.ask(HangupRequest(call_id=call_id))
 
     async def events(self) -> AsyncIterator[VoiceEvent]:
         """Everything that the worker reports, in its order, until ``close``. One reader."""

@@ -1,7 +1,8 @@
 """The one door to the telephone network: a baresip runtime with an account for each line that there is.
 
 Places calls and hands their events on; decides nothing. Takes no calls and follows no transfer. One runtime lives in a process
-and none after it died: ``on_dead`` is the moment for the process to end and be started anew.
+and none after it died: ``on_dead`` is the moment for the process to end and be started anew. The canary has an account of its own, to
+a telephone on loopback that is always busy (``sink``).
 """
 
 import asyncio
@@ -19,9 +20,13 @@ from core.errors import GasSentinelError
 from dispatch.voice.route import SIMULATED_HOST, is_loopback
 from dispatch.voice.settings import VoiceSettings
 
-Line = Literal["simulated", "trunk"]
+Line = Literal["simulated", "canary", "trunk"]
+
+SPARE_LINES: Final = 4
+"""Beyond the configured calls at once: for calls that are being let go, and for the canary."""
 
 _UNCLAIMED: Final = 1000
+_CANARY_CALLER: Final = "canary-caller"
 
 
 class DialError(GasSentinelError):
@@ -75,8 +80,12 @@ class Leg:
 class TelephoneNetwork:
     """The running stack."""
 
-    def __init__(self, settings: VoiceSettings, on_dead: Callable[[], None]) -> None:
+    def __init__(self, settings: VoiceSettings, on_dead: Callable[[], None], canary: str) -> None:
+        """``canary`` is host:port of the canary's telephone. Raises ValueError when that is not on loopback."""
+        if not is_loopback(canary):
+            raise ValueError(f"the canary's telephone must be on loopback, not at {canary!r}")
         self._settings = settings
+        self._canary = canary
         self._on_dead = on_dead
         self._runtime = Runtime()
         self._agents: dict[Line, UserAgent] = {}
@@ -94,7 +103,7 @@ class TelephoneNetwork:
         await self._runtime.start(
             Config(
                 net_interface=_local_address(settings.sip_trunk),
-                max_concurrent_calls=settings.max_concurrent_calls + 2,
+                max_concurrent_calls=settings.max_concurrent_calls + SPARE_LINES,
                 rtp_timeout=0,
                 native_log_level="warning",
             )
@@ -102,6 +111,8 @@ class TelephoneNetwork:
         if settings.sim_sip_proxy:
             account = Account(settings.sip_caller, SIMULATED_HOST, "", registrar=settings.sim_sip_proxy, reg_interval=0)
             self._agents["simulated"] = await self._agent(account)
+        account = Account(_CANARY_CALLER, SIMULATED_HOST, "", registrar=self._canary, reg_interval=0)
+        self._agents["canary"] = await self._agent(account)
         if settings.sip_trunk:
             account = Account(
                 settings.sip_caller,

@@ -3,7 +3,7 @@
 Dispatch asks with ``call``, ``wording`` and ``hangup``; the worker reports everything else. Durations asked for are seconds,
 all stamps Unix milliseconds of the platform's clock. ``call_id`` is chosen by dispatch and names one attempt: a ``call`` repeated
 while it is under way changes nothing, and one repeated after its end is answered by the same ``ended`` again, so a repeat never
-rings twice.
+rings twice. One that is said to be ``known`` is never made anew.
 
 On connecting the worker says ``hello`` with the calls under way, then whatever it could not report while nobody was connected.
 """
@@ -45,6 +45,9 @@ Reason = Literal[
 MAX_LINE: Final = 64 * 1024
 """Bytes of one line in either direction; a longer one is refused."""
 
+CANARY_ADDRESS: Final = "sip:canary@sim.invalid"
+"""The telephone that the worker keeps for itself on loopback, for the platform's own round. It is always busy."""
+
 LONGEST_CALL_S: Final = 90.0
 """Nobody is kept on the phone in the gas longer than this."""
 
@@ -68,6 +71,9 @@ class CallRequest(_Message):
     ring_s: float = Field(30.0, gt=0, le=120)
     max_s: float = Field(LONGEST_CALL_S, gt=0, le=LONGEST_CALL_S)
     text: str = Field(min_length=1, max_length=4000)
+    known: bool = Field(
+        False, description="an earlier life of dispatch made it: a worker that does not know it says worker_lost, and rings nobody"
+    )
 
 
 class WordingRequest(_Message):

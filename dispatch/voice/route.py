@@ -1,7 +1,8 @@
 """Through which line an address may be dialled, if any. Pure; the one place where this is decided.
 
-A simulated home is only ever dialled through the simulator's loopback proxy and only at ``sip:...@sim.invalid``; every other home
-only through the trunk and only at a telephone number. Where the two do not fit, nothing is dialled at all.
+A simulated home is only ever dialled through the simulator's loopback proxy and only at ``sip:...@sim.invalid``; the canary only at its
+one address and only at the worker's own telephone on loopback; every other home only through the trunk and only at a telephone number.
+Where these do not fit, nothing is dialled at all.
 """
 
 import ipaddress
@@ -10,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from dispatch.voice.protocol import Reason
+from dispatch.voice.protocol import CANARY_ADDRESS, Reason
 
 SIMULATED_HOST: Final = "sim.invalid"
 
@@ -34,7 +35,7 @@ class Dial:
     """Dial ``uri`` through ``line``."""
 
     uri: str
-    line: Literal["simulated", "trunk"]
+    line: Literal["simulated", "canary", "trunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def route(address: str, simulated: bool, lines: Lines) -> Dial | Refused:
     if simulated:
         if not _SIMULATED.fullmatch(address):
             return Refused("simulated_mismatch" if not looks_simulated else "bad_address")
+        if address == CANARY_ADDRESS:
+            return Dial(address, "canary")
         if not lines.sim_sip_proxy:
             return Refused("no_sim_proxy")
         if not is_loopback(lines.sim_sip_proxy):

@@ -27,11 +27,11 @@ class VoiceSettings(ProcessSettings):
     sip_caller: str = Field("95158", description="number that the called person sees / 主叫号码")
     max_concurrent_calls: int = Field(100, ge=1, le=1000, description="calls at once / 最大并发呼叫数")
     setup_s: float = Field(20.0, gt=0, description="seconds to wait for ringing before giving up / 等待振铃秒数")
-    lead_in_s: float = Field(0.5, ge=0, description="silence between answer and first word / 接通后静默秒数")
-    sentence_gap_s: float = Field(0.25, ge=0, description="silence between sentences / 句间停顿秒数")
+    lead_in_s: float = Field(0.3, ge=0, description="silence between answer and first word / 接通后静默秒数")
+    sentence_gap_s: float = Field(0.15, ge=0, description="silence between sentences / 句间停顿秒数")
     pass_gap_s: float = Field(2.0, ge=0, description="silence between two passes, for a key / 两遍之间停顿秒数")
-    speech_rate_zh: int = Field(165, ge=80, le=300, description="words a minute of the Chinese voice / 中文语速")
-    speech_rate_en: int = Field(150, ge=80, le=300, description="words a minute of the English voice / 英文语速")
+    speech_rate_zh: int = Field(200, ge=80, le=300, description="words a minute of the Chinese voice / 中文语速")
+    speech_rate_en: int = Field(175, ge=80, le=300, description="words a minute of the English voice / 英文语速")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

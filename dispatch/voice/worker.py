@@ -19,6 +19,7 @@ from dispatch.voice import figures
 from dispatch.voice.call import PhoneCall
 from dispatch.voice.line import TelephoneNetwork
 from dispatch.voice.protocol import (
+    CANARY_ADDRESS,
     MAX_LINE,
     REQUEST,
     CallRequest,
@@ -185,7 +186,11 @@ class VoiceWorker:
         if request.call_id in self._ends:
             self._report(self._ends[request.call_id])
             return
-        if len(self._calls) >= self._settings.max_concurrent_calls:
+        if request.known:
+            # Whoever had it died with it. It may have rung: when it is made again is for dispatch to say.
+            self._finish(request, self._unmade(request, "worker_lost"))
+            return
+        if len(self._calls) >= self._settings.max_concurrent_calls and request.address != CANARY_ADDRESS:
             self._finish(request, self._unmade(request, "all_lines_busy"))
             return
         asked = asyncio.get_running_loop().time()
@@ -222,7 +227,8 @@ class VoiceWorker:
         )
 
     def _finish(self, request: CallRequest, ended: Ended) -> None:
-        figures.CALLS.labels(ended.reason, "simulated" if request.simulated else "trunk").inc()
+        line = "canary" if request.address == CANARY_ADDRESS else "simulated" if request.simulated else "trunk"
+        figures.CALLS.labels(ended.reason, line).inc()
         # What was refused for want of a line may be asked for again under the same id; what rang may not.
         if ended.reason != "all_lines_busy":
             self._ends[request.call_id] = ended

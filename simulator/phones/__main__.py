@@ -92,7 +92,7 @@ async def run(options: argparse.Namespace) -> None:
     agent.on_incoming(phones.ring)
     loop = asyncio.get_running_loop()
     transport, switch = await loop.create_datagram_endpoint(
-        lambda: Switch((host, inner), phones.behaviour, clock, phones.refused), local_addr=(host, int(port))
+        lambda: Switch((host, inner), phones.behaviour, clock, phones.refused, say), local_addr=(host, int(port))
     )
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

@@ -9,6 +9,7 @@ Manner = Literal[
     "presses_1",
     "presses_2",
     "presses_9",
+    "confirms_at_once",
     "listens",
     "hangs_up_early",
     "busy",
@@ -39,6 +40,7 @@ _DRAW: Final[tuple[tuple[Manner, int], ...]] = (
 class Behaviour(BaseModel):
     """One number's way. Durations in seconds of the simulator's clock.
 
+    ``confirms_at_once`` is a phone without sound (see ``brief``): it answers, presses 1 after ``listens_s`` and hears nothing.
     ``rings_s`` passes before the phone is picked up (or refused), ``listens_s`` between answer and key or early hang-up.
     """
 
@@ -51,6 +53,8 @@ class Behaviour(BaseModel):
     @property
     def key(self) -> str | None:
         """The key that is pressed, if any."""
+        if self.manner == "confirms_at_once":
+            return "1"
         return self.manner.removeprefix("presses_") if self.manner.startswith("presses_") else None
 
     @property

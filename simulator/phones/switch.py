@@ -4,6 +4,7 @@ Counts nothing and decides nothing but that; every call that comes in is told to
 """
 
 import asyncio
+import socket
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, cast
@@ -11,9 +12,13 @@ from typing import Final, cast
 from core.clock import Clock
 from simulator.phones import sip
 from simulator.phones.behaviour import REFUSED_BY_EXCHANGE, Behaviour
+from simulator.phones.brief import BriefPhones
+from simulator.phones.lines import PhoneReport
 
 CALLED: Final = "X-Called-Number"
-_KEPT: Final = 2_000
+_KEPT: Final = 10_000
+_BUFFER_BYTES: Final = 4_000_000
+"""A storm's INVITEs come in one burst; as much of this as the kernel allows."""
 
 Address = tuple[str, int]
 
@@ -27,8 +32,11 @@ class Switch(asyncio.DatagramProtocol):
         behaviour: Callable[[str], Behaviour],
         clock: Clock,
         on_refused: Callable[[str, str, int], None],
+        report: Callable[[PhoneReport], None],
     ) -> None:
-        """``behaviour`` gives a number's way; ``on_refused`` gets number, Call-ID and SIP code of what reached no phone."""
+        """``behaviour`` gives a number's way; ``on_refused`` gets number, Call-ID and SIP code of what reached no phone; ``report``
+        what happens at the phones without sound, which are served here.
+        """
         self._phones = phones
         self._behaviour = behaviour
         self._clock = clock
@@ -37,10 +45,16 @@ class Switch(asyncio.DatagramProtocol):
         self._own: Address = ("", 0)
         self._answered: OrderedDict[str, sip.Message] = OrderedDict()
         self._refusals: dict[str, asyncio.Task[None]] = {}
+        self._brief = BriefPhones(clock, self._send, report)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)  # the loop's own class does not derive from it
-        self._own = transport.get_extra_info("sockname")
+        self._own = self._brief.own = transport.get_extra_info("sockname")
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._brief.close()
 
     @property
     def listen(self) -> str:
@@ -58,6 +72,8 @@ class Switch(asyncio.DatagramProtocol):
             return
         number = message.number
         if number is None:
+            return
+        if self._brief.take(message, number, self._behaviour(number), addr):
             return
         if self._behaviour(number).manner in REFUSED_BY_EXCHANGE or message.value("call-id") in self._answered:
             self._serve(message, number, addr)

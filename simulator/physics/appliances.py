@@ -60,13 +60,11 @@ def step(use: Use, dt_s: float, *, second_of_day: float, rng: random.Random) -> 
     if dt_s < 0:
         raise ValueError("time cannot be negative")
     hour = int(second_of_day // SECONDS_PER_HOUR) % 24
-    return replace(
-        use,
-        left_s=tuple(
-            _burnt(appliance, left_s, dt_s, hour, rng.random(), rng.random())
-            for appliance, left_s in zip(use.appliances, use.left_s, strict=True)
-        ),
+    left = tuple(
+        _burnt(appliance, left_s, dt_s, hour, rng.random(), rng.random())
+        for appliance, left_s in zip(use.appliances, use.left_s, strict=True)
     )
+    return use if left == use.left_s else replace(use, left_s=left)
 
 
 def _burnt(appliance: Appliance, left_s: float, dt_s: float, hour: int, start: float, length: float) -> float:

@@ -66,17 +66,23 @@ def step(detector: Detector, dt_s: float, *, room_lel: float, rng: random.Random
     make = detector.make
     kept = math.exp(-math.log(10.0) * dt_s / make.t90_s)
     cell_lel = room_lel + (detector.cell_lel - room_lel) * kept
-    aged = replace(detector, cell_lel=cell_lel, age_s=detector.age_s + dt_s)
     if not detector.powered:
-        return aged
+        return replace(detector, cell_lel=cell_lel, age_s=detector.age_s + dt_s)
     noise = min(make.noise_limit_lel, max(-make.noise_limit_lel, rng.gauss(0.0, make.noise_lel)))
-    running = replace(
-        aged,
-        ch4_lel=min(make.full_scale_lel, max(0.0, cell_lel + noise)),
-        on_for_s=detector.on_for_s + dt_s,
-        self_test_left_s=max(0.0, detector.self_test_left_s - dt_s),
+    # Made at once and not by several replacements: this is what a thousand homes in gas spend their time on.
+    running = Detector(
+        make,
+        detector.state,
+        cell_lel,
+        min(make.full_scale_lel, max(0.0, cell_lel + noise)),
+        True,
+        detector.faulty,
+        detector.on_for_s + dt_s,
+        detector.age_s + dt_s,
+        max(0.0, detector.self_test_left_s - dt_s),
     )
-    return replace(running, state=_shown(running))
+    state = _shown(running)
+    return running if state == detector.state else replace(running, state=state)
 
 
 def _shown(detector: Detector) -> DetectorState:

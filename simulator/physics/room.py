@@ -6,7 +6,7 @@ opens a window, and what anybody measures.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.units import to_lel_percent, to_vol_percent
 
@@ -46,7 +46,7 @@ def step(air: RoomAir, dt_s: float, *, leak_m3h: float, ventilation_ach: float) 
     steady = steady_percent_vol(air.volume_m3, leak_m3h=leak_m3h, ventilation_ach=ventilation_ach)
     kept = math.exp(-through_m3h / air.volume_m3 * dt_s / SECONDS_PER_HOUR)
     reached = steady + (air.ch4_percent_vol - steady) * kept
-    return replace(air, ch4_percent_vol=min(100.0, max(0.0, reached)))
+    return RoomAir(air.volume_m3, min(100.0, max(0.0, reached)))
 
 
 def steady_percent_vol(volume_m3: float, *, leak_m3h: float, ventilation_ach: float) -> float:

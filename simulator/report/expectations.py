@@ -1,6 +1,11 @@
-"""What this one scenario expects beside the invariants: who closed the valve, who was reached, how the work ended. Pure."""
+"""What this one scenario expects beside the invariants: who closed the valve, who was reached, how the work ended. Pure.
+
+The words are those of :mod:`simulator.scenarios.expected`; what a scenario leaves out is not judged.
+"""
 
 from simulator.report.facts import Facts, Finding, Incident, Verdict
+from simulator.report.served import every_home, placed
+from simulator.report.truth import truths
 
 REACHED = frozenset({"confirmed", "help_needed"})
 HUMAN_TASKS = frozenset({"nobody_confirmed", "nobody_to_call"})
@@ -12,11 +17,13 @@ _ZH = {
     "nobody": "无人",
     "reached": "已按键确认",
     "human_task": "转人工任务",
-    "called": "已致电未确认",
+    "called": "已致电",
     "not_called": "未致电",
     "archived": "已归档",
+    "created": "已建单",
     "closed": "已结",
     "open": "未结",
+    "none": "无",
 }
 
 
@@ -28,23 +35,37 @@ def _en(*words: str) -> str:
     return ", ".join(word.replace("_", " ") for word in words) or "none"
 
 
+def _counted(words: list[str]) -> tuple[str, ...]:
+    """Each word once, with its number where there are many."""
+    return tuple(f"{word} ×{words.count(word)}" if words.count(word) > 1 else word for word in dict.fromkeys(words))
+
+
 def expectations(facts: Facts) -> list[Finding]:
     """One finding an expectation."""
-    found = [_count(facts), _closed_by(facts), _household(facts), _order(facts)]
-    return [*found, _noise(facts)] if facts.scenario.home.leak_m3h is None else found
+    found = [_count(facts), _closed_by(facts), _household(facts), _order(facts), *truths(facts), *every_home(facts)]
+    noisy = facts.scenario.home.leak_m3h is None and facts.scenario.expected.incidents == 0 and facts.scenario.home.noise_limit_lel > 1
+    return [*found, _noise(facts)] if noisy else found
 
 
 def _count(facts: Facts) -> Finding:
-    expected, found = facts.scenario.expected.incidents, len(facts.incidents)
-    zh, en = f"事件 {found} 个，应为 {expected} 个", f"{found} incident(s), expected {expected}"
-    return _found("expected_incidents", found == expected, zh, en)
+    expected, found = facts.scenario.expected, facts.incidents
+    most = expected.incidents if expected.incidents_at_most is None else expected.incidents_at_most
+    wrong = sorted({str(incident.detail["kind"]) for incident in found} - {expected.kind})
+    right = expected.incidents <= len(found) <= most and not wrong
+    should = f"{expected.incidents}" if most == expected.incidents else f"{expected.incidents}–{most}"
+    zh, en = f"事件 {len(found)} 个，应为 {should} 个", f"{len(found)} incident(s), expected {should}"
+    if expected.incidents or found:
+        zh, en = f"{zh}，类别 {expected.kind}", f"{en} of kind {expected.kind}"
+    if wrong:
+        zh, en = f"{zh}；另有 {'、'.join(wrong)}", f"{en}; there is {', '.join(wrong)}"
+    return _found("expected_incidents", right, zh, en)
 
 
 def _closed_by(facts: Facts) -> Finding:
     expected = facts.scenario.expected.closed_by
     moves = facts.record.moves_to(facts.story_home, "closed")
     cause = str(moves[0].cause) if moves else "nobody"
-    heard = len([h for h in facts.record.heard if h.command.command in ("close_valve", "open_valve")])
+    heard = len([h for h in facts.record.heard if h.home_id == facts.story_home and h.command.command in ("close_valve", "open_valve")])
     right = cause == expected and not (expected == "nobody" and heard)
     zh, en = f"关阀：{_zh(cause)}，应为{_zh(expected)}", f"closed by {_en(cause)}, expected {_en(expected)}"
     return _found("expected_closing", right, f"{zh}；阀门命令 {heard} 次", f"{en}; {heard} valve command(s)")
@@ -56,35 +77,46 @@ def household(incident: Incident) -> str:
         return "reached"
     if any(task["kind"] in HUMAN_TASKS for task in incident.detail["tasks"]):
         return "human_task"
-    return "called" if incident.detail["calls"] else "not_called"
+    return "called" if any(placed(call) for call in incident.detail["calls"]) else "not_called"
 
 
 def _household(facts: Facts) -> Finding:
     expected = facts.scenario.expected.household
-    found = [household(incident) for incident in facts.of_home(facts.story_home)] or ["not_called"]
+    found = [household(incident) for incident in facts.of_story] or ["not_called"]
     rung = bool(facts.phones)
-    right = all(state == expected for state in found) and not (expected == "not_called" and rung)
+    if expected == "called":
+        right = all(state != "not_called" for state in found)
+    else:
+        right = all(state == expected for state in found) and not (expected == "not_called" and rung)
     zh = f"住户：{_zh(*found)}，应为{_zh(expected)}"
     return _found("expected_household", right, zh, f"household: {_en(*found)}, expected {_en(expected)}")
 
 
 def _order(facts: Facts) -> Finding:
-    expected = facts.scenario.expected.order
+    expected = facts.scenario.expected
     orders = [order for incident in facts.incidents for order in incident.detail["orders"]]
-    if expected == "none":
+    if expected.order == "none":
         return _found("expected_order", not orders, f"工单 {len(orders)} 张，应为 0", f"{len(orders)} order(s), expected none")
     states = [str(order["state"]) for order in orders]
-    closed = [incident.detail["state"] for incident in facts.incidents]
-    restored = all(incident.clocks["T14"] is not None for incident in facts.incidents)
-    ended = all(state == "archived" for state in states) and all(state == "closed" for state in closed)
-    right = bool(orders) and restored and ended
-    late_zh, late_en = ("，超时", ", out of time") if facts.timed_out else ("", "")
-    return _found(
-        "expected_order",
-        right,
-        f"工单：{_zh(*states)}；事件：{_zh(*closed)}；应为复气归档{late_zh}",
-        f"order: {_en(*states)}; incident: {_en(*closed)}; expected restored and archived{late_en}",
+    kinds = {str(order["kind"]) for order in orders}
+    right = bool(orders) and kinds <= {expected.order_kind}
+    wrong = ", ".join(sorted(kinds - {expected.order_kind}))
+    zh_kind, en_kind = (
+        (f"；种类 {wrong}，应为 {expected.order_kind}", f"; kind {wrong}, expected {expected.order_kind}") if wrong else ("", "")
     )
+    if expected.order == "created":
+        right = right and all(incident.detail["orders"] for incident in facts.incidents)
+        zh = f"工单 {len(orders)} 张（{_zh(*_counted(states))}），只看建单，不看修复{zh_kind}"
+        en = f"{len(orders)} order(s) ({_en(*_counted(states))}); judged as created, not to their end{en_kind}"
+        return _found("expected_order", right, zh, en)
+    closed = [str(incident.detail["state"]) for incident in facts.incidents]
+    leaks = [incident for incident in facts.incidents if incident.detail["kind"] in ("leak", "hotline_report")]
+    restored = all(incident.clocks["T14"] is not None for incident in leaks)
+    ended = all(state == "archived" for state in states) and all(state == "closed" for state in closed)
+    late_zh, late_en = ("，超时", ", out of time") if facts.timed_out else ("", "")
+    zh = f"工单：{_zh(*_counted(states))}；事件：{_zh(*_counted(closed))}；应为{'复气' if leaks else ''}归档{late_zh}{zh_kind}"
+    en = f"order: {_en(*_counted(states))}; incident: {_en(*_counted(closed))}; expected "
+    return _found("expected_order", right and restored and ended, zh, f"{en}{'restored and ' if leaks else ''}archived{late_en}{en_kind}")
 
 
 def _noise(facts: Facts) -> Finding:

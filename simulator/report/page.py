@@ -1,14 +1,19 @@
 """The report as people and programs read it. Decides wording and layout; judges nothing."""
 
 import json
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from simulator.report.facts import CLOCKS, Facts, Finding, Incident
+from simulator.report.figures import figure, figures
 from simulator.report.judge import judge
+from simulator.report.layout import padded
 
 Language = Literal["zh", "en"]
+
+_FEW = 3
+"""So many incidents are shown clock by clock; of more, the clocks are shown together."""
 
 _CLOCK_NAMES: dict[str, tuple[str, str]] = {
     "T0": ("探测器报警", "detector alarm"),
@@ -48,6 +53,22 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "expected_household": ("住户", "household"),
     "expected_order": ("工单结局", "end of the order"),
     "expected_noise": ("噪声读数", "the noise was seen"),
+    "expected_attempts": ("关阀次数", "close attempts"),
+    "expected_record": ("事件记录", "the record"),
+    "expected_proof": ("是否关严", "does the valve hold"),
+    "expected_answer_due": ("下次上报", "due at the next uplink"),
+    "expected_clearing": ("室内浓度", "the room"),
+    "expected_priority": ("优先级", "priority of the order"),
+    "expected_conditions": ("失效、失联、掉电", "blind, silent, powerless"),
+    "expected_tasks": ("人工任务", "tasks of the desk"),
+    "expected_holds": ("阀门锁定", "holds on the valve"),
+    "expected_refusal": ("拒绝开阀", "open refused"),
+    "expected_devices": ("列出的设备", "devices listed"),
+    "expected_canary": ("自检", "the canary home"),
+    "every_home_incident": ("户户有事件", "every home: incident"),
+    "every_home_closed": ("户户已关阀", "every home: closed"),
+    "every_home_ordered": ("户户一工单", "every home: one order"),
+    "every_home_called": ("户户已致电", "every home: called"),
 }
 _VERDICTS = {"held": ("成立", "held"), "broken": ("违反", "BROKEN"), "not_observed": ("未观察", "not observed")}
 
@@ -86,7 +107,12 @@ class Report:
             "timed_out": facts.timed_out,
             "home_id": facts.story_home,
             "homes": len(facts.plans),
+            "leaking": len(facts.leaking),
             "ok": self.ok,
+            "figures": figures(facts),
+            "counts": asdict(facts.counts),
+            "kills": dict(facts.kills),
+            "deaths": dict(facts.deaths),
             "incidents": [_incident(incident) for incident in facts.incidents],
             "findings": [{"key": f.key, "invariant": f.number, "verdict": f.verdict, "zh": f.zh, "en": f.en} for f in self.findings],
         }
@@ -99,20 +125,21 @@ class Report:
         """The report as a table for a terminal."""
         zh = language == "zh"
         facts, title = self.facts, self.facts.scenario.title
-        lasted = (facts.ended_ms - facts.started_ms) / 1000
         lines = [
             f"场景 {facts.scenario.name} · {title.zh}" if zh else f"scenario {facts.scenario.name} · {title.en}",
-            f"种子 {facts.seed}，时钟 ×{facts.clock_rate:g}，{len(facts.plans)} 户，历时 {lasted:.0f} 秒"
-            if zh
-            else f"seed {facts.seed}, clock x{facts.clock_rate:g}, {len(facts.plans)} homes, {lasted:.0f} s",
+            _played(facts, zh),
+            *_notes(facts, zh),
         ]
-        for incident in facts.incidents:
-            lines += ["", *_clock_lines(incident, zh)]
+        if len(facts.incidents) <= _FEW:
+            for incident in facts.incidents:
+                lines += ["", *_clock_lines(incident, zh)]
+        else:
+            lines += ["", *_clocks_together(facts, zh)]
         lines.append("")
         for finding in self.findings:
             number = f"{finding.number}" if finding.number is not None else " "
             name, verdict = _FINDING_NAMES[finding.key][not zh], _VERDICTS[finding.verdict][not zh]
-            lines.append(f"{number:>2} {_padded(verdict, 12)} {_padded(name, 26)} {finding.zh if zh else finding.en}")
+            lines.append(f"{number:>2} {padded(verdict, 12)} {padded(name, 26)} {finding.zh if zh else finding.en}")
         count = len(self.broken())
         lines.append("")
         if zh:
@@ -120,6 +147,67 @@ class Report:
         else:
             lines.append("result: everything held" if self.ok else f"result: {count} broken")
         return "\n".join(lines)
+
+
+def _played(facts: Facts, zh: bool) -> str:
+    lasted = (facts.ended_ms - facts.started_ms) / 1000
+    real_zh = "" if facts.clock_rate == 1 else f"（实际 {lasted / facts.clock_rate:.0f} 秒）"
+    real_en = "" if facts.clock_rate == 1 else f" (real time: {lasted / facts.clock_rate:.0f} s)"
+    if zh:
+        return f"种子 {facts.seed}，时钟 ×{facts.clock_rate:g}，{len(facts.plans)} 户，历时 {lasted:.0f} 秒{real_zh}"
+    return f"seed {facts.seed}, clock x{facts.clock_rate:g}, {len(facts.plans)} homes, {lasted:.0f} s{real_en}"
+
+
+def _notes(facts: Facts, zh: bool) -> list[str]:
+    """What the reader has to know of how it was played: the clock, where it was ended, what was killed, what was counted."""
+    found: list[tuple[str, str]] = []
+    if facts.clock_rate != 1:
+        found.append(
+            (
+                "平台、外部世界、抢修队共用该时钟；电话按真实时间进行，只按呼出判定",
+                "platform, world and crews share that clock; telephone calls run in real time and are judged as placed",
+            )
+        )
+    if facts.scenario.ends == "served":
+        archived = sum(order["state"] == "archived" for i in facts.incidents for order in i.detail["orders"])
+        found.append(
+            (
+                f"到每户已关阀、有工单、已致电为止，不等修复；其间归档 {archived} 张",
+                f"ended once every home was closed, ordered and called, not with the repairs; {archived} order(s) were archived meanwhile",
+            )
+        )
+    if facts.kills:
+        kills = _listed(facts.kills)
+        found.append((f"kill -9：{kills}，共 {sum(facts.kills.values())} 次", f"kill -9: {kills}; {sum(facts.kills.values())} in all"))
+    by_itself = {name: count - facts.kills.get(name, 0) for name, count in facts.deaths.items() if count > facts.kills.get(name, 0)}
+    if by_itself:
+        found.append((f"自行退出并被重启：{_listed(by_itself)}", f"ended by itself and was started again: {_listed(by_itself)}"))
+    if len(facts.leaking) > 1 or facts.kills:
+        c, homes = facts.counts, len(facts.leaking)
+        zh_closes, en_closes = f"关阀 {c.attempts} 次（重发 {c.resends}）", f"{c.attempts} closes ({c.resends} sent again)"
+        zh_all = f"泄漏 {homes} 户，事件 {c.incidents}，工单 {c.orders}，致电 {c.calls}，别名 {c.aliases}，{zh_closes}"
+        en_all = f"{homes} homes leaked: {c.incidents} incidents, {c.orders} orders, {c.calls} calls, {c.aliases} aliases, {en_closes}"
+        found.append((f"{zh_all}，报警重发 {c.alarm_repeats}", f"{en_all}, {c.alarm_repeats} alarms sent again"))
+    return [words[not zh] for words in found]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ×{count}" for name, count in counts.items())
+
+
+def _clocks_together(facts: Facts, zh: bool) -> list[str]:
+    """Each clock's distance from T2 over all incidents: how many have it, the middle, the 99th of 100, the longest; clock seconds."""
+    lines = [
+        f"{len(facts.incidents)} 个事件，距 T2（中位 / 99% / 最长）"
+        if zh
+        else f"{len(facts.incidents)} incidents, from T2 (p50 / p99 / longest)"
+    ]
+    for clock in CLOCKS:
+        known = [(at - received) / 1000 for i in facts.incidents if (at := i.clocks.get(clock)) and (received := i.clocks["T2"])]
+        found = figure(known)
+        shown = "—" if found is None else f"{found.p50:+.3f} / {found.p99:+.3f} / {found.longest:+.3f} s"
+        lines.append(f"   {clock:<4}{padded(_CLOCK_NAMES[clock][not zh], 24)}{len(known):>6}  {shown}")
+    return lines
 
 
 def _incident(incident: Incident) -> dict[str, Any]:
@@ -145,11 +233,5 @@ def _clock_lines(incident: Incident, zh: bool) -> list[str]:
     for clock in CLOCKS:
         at = incident.clocks.get(clock)
         shown = "—" if at is None or received is None else f"{(at - received) / 1000:+.3f} s"
-        lines.append(f"   {clock:<4}{_padded(_CLOCK_NAMES[clock][not zh], 24)}{shown:>12}")
+        lines.append(f"   {clock:<4}{padded(_CLOCK_NAMES[clock][not zh], 24)}{shown:>12}")
     return lines
-
-
-def _padded(text: str, width: int) -> str:
-    """Filled with spaces to ``width`` columns; a Chinese character takes two."""
-    taken = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-    return text + " " * max(0, width - taken)

@@ -1,7 +1,7 @@
 """One simulated home: its air, its detectors, its meter and what its people burn.
 
-Decides what happens in the rooms as simulated seconds pass, and what a hand at the meter or the window does. Refuses to know the
-radio, the platform and the clock: it is told how long a step is and what time of day it stands for.
+Decides what happens in the rooms as simulated seconds pass, and what a hand at the meter, the riser, the window or the fuse does.
+Refuses to know the radio, the platform and the clock: it is told how long a step is and what time of day it stands for.
 """
 
 import random
@@ -11,55 +11,17 @@ from core.messages import DetectorState, ValveCause, ValveState
 from simulator.physics import appliances, room
 from simulator.physics import detector as laser
 from simulator.physics import meter as gas_meter
+from simulator.world.plan import DevicePlace, HomePlan, Traits, varied
+
+__all__ = [
+    "OPEN_WINDOWS_ACH", "DetectorChanged", "DevicePlace", "Happening", "HomePlan", "SimulatedHome", "Traits", "ValveMoved", "varied",
+]  # fmt: skip
 
 _SHANGHAI_OFFSET_S = 8 * 3600
 _LONG_ON_S = 86_400.0
 
 OPEN_WINDOWS_ACH = 12.0
 """Air changes an hour with windows and door wide open."""
-
-
-@dataclass(frozen=True, slots=True)
-class DevicePlace:
-    """A device of the registry: its id and the account that serves it."""
-
-    device_id: str
-    account: str
-
-
-@dataclass(frozen=True, slots=True)
-class HomePlan:
-    """What the registry says of a home. ``phones`` are its contacts' addresses in their order."""
-
-    home_id: str
-    detectors: tuple[DevicePlace, ...]
-    meter: DevicePlace | None
-    set_point_lel: float = 10.0
-    address_zh: str = ""
-    address_en: str = ""
-    phones: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What the registry does not say: the room, how the devices are made, and how they report.
-
-    ``alarm_message`` False: the detector never uses the alarm topic, its gas shows in telemetry alone. ``own_set_point_lel``: where the
-    detector itself alarms, if that is not the set-point of the registry. ``wake_s``: seconds from the detector's alarm until its radio
-    has sent it.
-    """
-
-    room_m3: float = 16.0
-    ventilation_ach: float = 0.5
-    linkage: bool = True
-    register_step_m3: float = 0.01
-    travel_s: float = 3.0
-    noise_lel: float = 0.03
-    noise_limit_lel: float = 0.1
-    alarm_message: bool = True
-    own_set_point_lel: float | None = None
-    wake_s: float = 4.5
-    telemetry_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +48,10 @@ Happening = DetectorChanged | ValveMoved
 
 @dataclass(slots=True)
 class SimulatedHome:
-    """A home now. Everything by chance is drawn from dice named by seed, home and purpose, so homes never share dice."""
+    """A home now. Everything by chance is drawn from dice named by seed, home and purpose, so homes never share dice.
+
+    ``leak_m3h`` escapes behind the meter, ``leak_before_m3h`` before it; with ``riser_open`` False nothing reaches either.
+    """
 
     plan: HomePlan
     traits: Traits
@@ -96,6 +61,8 @@ class SimulatedHome:
     meter: gas_meter.Meter | None = field(init=False)
     use: appliances.Use = field(init=False, default_factory=appliances.Use)
     leak_m3h: float = 0.0
+    leak_before_m3h: float = 0.0
+    riser_open: bool = True
     ventilation_ach: float = field(init=False)
     _dice: dict[str, random.Random] = field(init=False, default_factory=dict)
 
@@ -103,13 +70,12 @@ class SimulatedHome:
         traits = self.traits
         self.ventilation_ach = traits.ventilation_ach
         self.air = room.RoomAir(traits.room_m3)
-        make = _detector_make(self.plan, traits)
-        hung = laser.Detector(make=make, state="normal", on_for_s=_LONG_ON_S)
+        hung = laser.Detector(make=traits.detector_make(self.plan), state="normal", on_for_s=_LONG_ON_S)
         self.detectors = {place.device_id: hung for place in self.plan.detectors}
         self.meter = None
         if self.plan.meter is not None:
             index_m3 = round(self._throw("index").uniform(20.0, 900.0), 3)
-            self.meter = gas_meter.Meter(make=_meter_make(traits), index_m3=index_m3)
+            self.meter = gas_meter.Meter(make=traits.meter_make(), index_m3=index_m3, credit_cny=traits.credit_cny)
 
     def _throw(self, purpose: str) -> random.Random:
         if purpose not in self._dice:
@@ -118,8 +84,23 @@ class SimulatedHome:
 
     @property
     def alarmed(self) -> bool:
-        """Whether one of its detectors shows alarm."""
-        return any(detector.state == "alarm" for detector in self.detectors.values())
+        """Whether one of its detectors that have power shows alarm."""
+        return any(detector.state == "alarm" and detector.powered for detector in self.detectors.values())
+
+    @property
+    def leaks(self) -> bool:
+        """Whether gas would escape if nothing held it back."""
+        return self.leak_m3h > 0 or self.leak_before_m3h > 0
+
+    @property
+    def riser_closed(self) -> bool:
+        """Whether the riser valve outside is shut."""
+        return not self.riser_open
+
+    @property
+    def moving(self) -> bool:
+        """Whether its valve is on the way, or about to be: moments in which a step must be short."""
+        return self.meter is not None and self.meter.moving
 
     @property
     def set_higher_than_registered(self) -> bool:
@@ -138,8 +119,9 @@ class SimulatedHome:
 
     def step(self, dt_s: float, now_ms: int) -> list[Happening]:
         """Let ``dt_s`` seconds pass, ``now_ms`` standing for the time of day; returns what changed, in order."""
-        second_of_day = (now_ms / 1000 + _SHANGHAI_OFFSET_S) % 86_400
-        self.use = appliances.step(self.use, dt_s, second_of_day=second_of_day, rng=self._throw("appliances"))
+        if self.traits.demand_m3h is None:
+            second_of_day = (now_ms / 1000 + _SHANGHAI_OFFSET_S) % 86_400
+            self.use = appliances.step(self.use, dt_s, second_of_day=second_of_day, rng=self._throw("appliances"))
         happened: list[Happening] = []
         escaped_m3h = self._step_meter(dt_s, happened)
         self.air = room.step(self.air, dt_s, leak_m3h=escaped_m3h, ventilation_ach=self.ventilation_ach)
@@ -151,20 +133,25 @@ class SimulatedHome:
         return happened
 
     def _step_meter(self, dt_s: float, happened: list[Happening]) -> float:
-        """What escapes into the room during the step, m3/h; a home without a meter has nothing that could stop it."""
+        """What escapes into the room during the step, m3/h; a home without a meter has nothing but the riser that could stop it."""
+        behind_m3h, before_m3h = (self.leak_m3h, self.leak_before_m3h) if self.riser_open else (0.0, 0.0)
         if self.meter is None or dt_s == 0:
-            return self.leak_m3h
+            return behind_m3h + before_m3h
         was = self.meter
-        self.meter = gas_meter.step(was, dt_s, demand_m3h=self.use.demand_m3h, leak_m3h=self.leak_m3h, detector_alarm=self.alarmed)
+        burnt_m3h = self.use.demand_m3h if self.traits.demand_m3h is None else self.traits.demand_m3h
+        demand_m3h = burnt_m3h if self.riser_open else 0.0
+        self.meter = gas_meter.step(was, dt_s, demand_m3h=demand_m3h, leak_m3h=behind_m3h, detector_alarm=self.alarmed)
         self._note_valve(was, happened)
-        return (self.meter.leaked_m3 - was.leaked_m3) * gas_meter.SECONDS_PER_HOUR / dt_s
+        return before_m3h + (self.meter.leaked_m3 - was.leaked_m3) * gas_meter.SECONDS_PER_HOUR / dt_s
 
     def _note_valve(self, was: gas_meter.Meter, happened: list[Happening]) -> None:
         if self.meter is not None and self.meter.valve != was.valve:
             happened.append(ValveMoved(was.valve, self.meter.valve, self.meter.cause))
 
+    # --- hands ----------------------------------------------------------------------------------------------
+
     def close_valve(self, cause: ValveCause) -> list[Happening]:
-        """Start the valve closing; nothing where it is closed or closing."""
+        """Drive the valve to close; one that is closed is pressed into its seat, one on its way goes on."""
         happened: list[Happening] = []
         if self.meter is not None:
             was, self.meter = self.meter, gas_meter.begin_close(self.meter, cause)
@@ -179,22 +166,50 @@ class SimulatedHome:
             self._note_valve(was, happened)
         return happened
 
+    def close_riser(self) -> None:
+        """Shut the riser valve outside: nothing more reaches this home."""
+        self.riser_open = False
+
+    def set_credit(self, credit_cny: float) -> None:
+        """So much prepaid credit is left, yuan."""
+        if self.meter is not None:
+            self.meter = gas_meter.with_credit(self.meter, credit_cny)
+
     def begin_self_test(self, device_id: str) -> None:
         """Start the detector's self-test."""
         self.detectors[device_id] = laser.begin_self_test(self.detectors[device_id])
+
+    def unplug(self, device_id: str) -> None:
+        """The detector is without power."""
+        self.detectors[device_id] = laser.power_off(self.detectors[device_id])
+
+    def plug_in(self, device_id: str) -> None:
+        """It has power again, and warms up where it had none."""
+        self.detectors[device_id] = laser.power_on(self.detectors[device_id])
 
     def open_windows(self) -> None:
         """Air the home: windows and door wide open."""
         self.ventilation_ach = OPEN_WINDOWS_ACH
 
+    def begin_leak(self, leak_m3h: float) -> None:
+        """Gas escapes from now on, behind the meter or before it as the home is made."""
+        if self.traits.before_meter:
+            self.leak_before_m3h = leak_m3h
+        else:
+            self.leak_m3h = leak_m3h
+
     def repair(self) -> None:
-        """End the leak where it is, and shut the windows again."""
-        self.leak_m3h = 0.0
+        """End the leak where it is, open the riser and shut the windows again."""
+        self.leak_m3h = self.leak_before_m3h = 0.0
+        self.riser_open = True
         self.ventilation_ach = self.traits.ventilation_ach
+
+    # --- what can be foreseen -------------------------------------------------------------------------------
 
     def seconds_to_alarm(self) -> float | None:
         """Seconds of the leak as it is until the air reaches the set-point; None where it never does."""
-        return room.seconds_to_lel(self.air, self.plan.set_point_lel, leak_m3h=self.leak_m3h, ventilation_ach=self.ventilation_ach)
+        gas_m3h = self.leak_m3h + self.leak_before_m3h
+        return room.seconds_to_lel(self.air, self.plan.set_point_lel, leak_m3h=gas_m3h, ventilation_ach=self.ventilation_ach)
 
     def seconds_to_clear(self, lel: float) -> float:
         """Seconds until the air falls to ``lel`` %LEL without a leak, as it is aired now; 0 where it is below."""
@@ -204,35 +219,13 @@ class SimulatedHome:
         """Let the same home be made otherwise from now on: its detectors, its meter's linkage and register, how it reports."""
         self.traits = traits
         for device_id, hung in self.detectors.items():
-            self.detectors[device_id] = replace(hung, make=_detector_make(self.plan, traits))
+            self.detectors[device_id] = replace(hung, make=traits.detector_make(self.plan))
         if self.meter is not None:
-            self.meter = replace(self.meter, make=_meter_make(traits))
+            credit_cny = self.meter.credit_cny if traits.credit_cny is None else traits.credit_cny
+            self.meter = replace(self.meter, make=traits.meter_make(), tries=0, credit_cny=credit_cny)
 
     def resume(self, *, closed: bool, cause: ValveCause | None, index_m3: float) -> None:
         """Go on from what was last known of the meter; its register never runs back."""
         if self.meter is not None:
             index_m3 = max(self.meter.index_m3, index_m3)
             self.meter = replace(self.meter, index_m3=index_m3, valve="closed" if closed else "open", cause=cause if closed else None)
-
-
-def _detector_make(plan: HomePlan, traits: Traits) -> laser.DetectorMake:
-    set_point_lel = traits.own_set_point_lel or plan.set_point_lel
-    return laser.DetectorMake(
-        set_point_lel=set_point_lel,
-        warning_lel=set_point_lel / 2,
-        hysteresis_lel=set_point_lel / 10,
-        noise_lel=traits.noise_lel,
-        noise_limit_lel=traits.noise_limit_lel,
-    )
-
-
-def _meter_make(traits: Traits) -> gas_meter.MeterMake:
-    return gas_meter.MeterMake(
-        register_step_m3=traits.register_step_m3, travel_s=traits.travel_s, linkage_delay_s=0.5 if traits.linkage else None
-    )
-
-
-def varied(seed: int, home_id: str, traits: Traits) -> Traits:
-    """``traits`` with the room and the radio of this one home: no two homes are alike."""
-    dice = random.Random(f"{seed}/{home_id}/traits")
-    return replace(traits, room_m3=round(dice.uniform(12.0, 22.0), 1), wake_s=round(traits.wake_s + dice.uniform(0.0, 1.0), 2))

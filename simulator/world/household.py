@@ -5,12 +5,15 @@ and who else lives in the town: the town steps it. Nothing here is the platform'
 """
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from core.clock import Clock
-from core.messages import Command, DownAck
+from core.messages import Command, DownAck, Status
 from simulator.narration import Narrate
+from simulator.physics.meter import opens_by_key_alone
 from simulator.world.home import DetectorChanged, DevicePlace, SimulatedHome, ValveMoved
+from simulator.world.modem import Modem
 from simulator.world.obedience import Answer, Obedience
 from simulator.world.record import Heard, Leak, ValveMove, WorldRecord
 from simulator.world.transmitter import Send, Transmitter
@@ -19,7 +22,15 @@ After = Callable[[float, Callable[[], None]], None]
 """(seconds, what): do something later, in clock seconds."""
 
 FIRMWARE = "sim-1.0"
-_CAUSES = {"linkage": ("联动", "local linkage"), "command": ("平台命令", "the platform's command"), "manual": ("手动", "by hand")}
+DOWNLINK_S = 0.3
+"""From an uplink of a sleeping meter until what the network kept for it arrives, s."""
+
+_CAUSES = {
+    "linkage": ("联动", "local linkage"),
+    "command": ("平台命令", "the platform's command"),
+    "manual": ("手动", "by hand"),
+    "arrears": ("欠费", "arrears"),
+}
 
 
 class Household:
@@ -39,9 +50,13 @@ class Household:
         self._waking: set[str] = set()
         self._leak_told: set[str] = set()
         plan = home.plan
-        places = [*plan.detectors, *([plan.meter] if plan.meter is not None else [])]
-        self.places: dict[str, DevicePlace] = {place.device_id: place for place in places}
-        self.radios = {place.device_id: Transmitter(place, boot, clock, send) for place in places}
+        self.mains, self.battery, self.power_cuts = True, False, 0
+        self.modem = Modem(home.traits.psm)
+        self._send = send
+        self.places: dict[str, DevicePlace] = {place.device_id: place for place in plan.places}
+        self.radios = {
+            place.device_id: Transmitter(place, boot, clock, self._uplink if place is plan.meter else send) for place in plan.places
+        }
         self.obedience = {device_id: Obedience("detector" if device_id in home.detectors else "meter") for device_id in self.places}
 
     @property
@@ -68,50 +83,89 @@ class Household:
 
     # --- what it says ---------------------------------------------------------------------------------------
 
+    def _uplink(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """The meter sends; where it sleeps, the network may answer for a moment now."""
+        self._send(topic, payload, qos, retain)
+        if self.modem.psm:
+            self.modem.spoke(self._clock.monotonic())
+            self._after(DOWNLINK_S, lambda: self.modem.deliver(self._clock.monotonic()))
+
     def introduce(self) -> None:
-        """Publish every device's status."""
+        """Publish the status of every device that speaks for itself."""
+        for device_id in self.places:
+            self.introduce_device(device_id)
+
+    def introduce_device(self, device_id: str) -> None:
+        """Publish the status of one device, if it speaks for itself."""
+        if self.places[device_id].hub is None:
+            self.radios[device_id].status(True, **self._about(device_id))
+
+    def introduced_by(self, hub: str) -> list[Status]:
+        """What this hub says of the devices of the home that it serves."""
+        ours = [device_id for device_id, place in self.places.items() if place.hub == hub]
+        return [self.radios[device_id].about(True, **self._about(device_id)) for device_id in ours]
+
+    def _about(self, device_id: str) -> dict[str, Any]:
         traits = self.home.traits
-        interval = max(1, round(traits.telemetry_s))
-        for device_id, radio in self.radios.items():
-            if device_id == self.meter_id:
-                step_m3 = traits.register_step_m3
-                radio.status(True, model="SIM-G2.5", firmware=FIRMWARE, report_interval_s=interval, register_step_m3=step_m3)
-            else:
-                radio.status(True, model="SIM-TDLAS", firmware=FIRMWARE, report_interval_s=interval)
+        if device_id != self.meter_id:
+            return {"model": "SIM-TDLAS", "firmware": FIRMWARE, "report_interval_s": max(1, round(traits.telemetry_s))}
+        return {
+            "model": "SIM-G2.5",
+            "firmware": FIRMWARE,
+            "connectivity": "psm" if self.modem.psm else "always_on",
+            "report_interval_s": max(1, round(traits.meter_interval_s)),
+            "register_step_m3": traits.register_step_m3,
+        }
 
     def fall_silent(self) -> None:
-        """Lose the connection: the broker publishes every device's last will."""
-        for radio in self.radios.values():
-            radio.status(False)
+        """Lose the connection: the broker publishes the last will of every device that speaks for itself."""
+        for device_id, place in self.places.items():
+            if place.hub is None:
+                self.radios[device_id].status(False)
 
     def report(self) -> None:
-        """Every device publishes its reading; a detector whose radio is just waking with an alarm waits for it."""
+        """Every device publishes its reading."""
+        self.report_detectors()
+        self.report_meter()
+
+    def report_detectors(self) -> None:
+        """Every detector publishes its reading; one whose radio is just waking with an alarm waits for it."""
         for device_id in self.home.detectors:
             if device_id not in self._waking:
                 self.report_detector(device_id)
-        self.report_meter()
 
     def report_detector(self, device_id: str) -> None:
         """One detector publishes its reading."""
         detector = self.home.detectors[device_id]
         ch4_lel = round(detector.ch4_lel, 2)
         if self.home.over_set_point(device_id):
-            self._note_publication("telemetry")
-        self.radios[device_id].detector_telemetry(ch4_lel=ch4_lel, state=detector.state, power="mains")
+            self._note_publication(device_id, "telemetry")
+        self.radios[device_id].detector_telemetry(ch4_lel=ch4_lel, state=detector.state, power="mains" if self.mains else "battery")
 
     def report_meter(self) -> None:
         """The meter publishes its reading, as coarse as its register."""
         meter = self.home.meter
         if meter is not None and self.meter_id is not None:
+            credit_cny = None if meter.credit_cny is None else round(meter.credit_cny, 2)
             self.radios[self.meter_id].meter_telemetry(
-                volume_m3=meter.register_m3, flow_m3h=round(meter.flow_m3h, 3), valve=meter.valve, cause=meter.cause
+                volume_m3=meter.register_m3, flow_m3h=round(meter.flow_m3h, 3), valve=meter.valve, cause=meter.cause, credit_cny=credit_cny
             )
 
-    def _note_publication(self, lane: str) -> None:
-        if self.leak is not None and self.leak.published_ms is None:
+    def _note_publication(self, device_id: str, lane: str) -> None:
+        if self.leak is not None and self.leak.published_ms is None and self.radios[device_id].on_air:
             self.leak.lane = lane
             self.leak.published_ms = self._clock.now_ms()
             self.leak.published_s = self._clock.monotonic()
+
+    def back_on_air(self, device_id: str) -> None:
+        """The device can be heard again: it reports, and the alarms that it kept go out with the next look."""
+        self.radios[device_id].back_on_air()
+        if device_id in self._leak_told:
+            self._note_publication(device_id, "alarm")
+        if device_id == self.meter_id:
+            self.report_meter()
+        else:
+            self.report_detector(device_id)
 
     # --- what happens in it ---------------------------------------------------------------------------------
 
@@ -145,9 +199,11 @@ class Household:
 
     def keep_up(self) -> None:
         """What the radios and the orders owe to the passing clock: repeats, and opens that nobody confirmed."""
-        for device_id, radio in self.radios.items():
-            self._record.alarm_repeats += radio.repeat_due()
-            self._answer(device_id, self.obedience[device_id].passed(self._clock.now_ms(), self.home.valve))
+        for radio in self.radios.values():
+            if radio.unacknowledged:
+                self._record.alarm_repeats += radio.repeat_due()
+        if self.meter_id is not None and self.obedience[self.meter_id].waiting_open is not None:
+            self._answer(self.meter_id, self.obedience[self.meter_id].passed(self._clock.now_ms(), self.home.valve))
 
     def _detector_changed(self, change: DetectorChanged) -> None:
         if change.now == "alarm":
@@ -171,14 +227,17 @@ class Household:
 
         def wake() -> None:
             self._waking.discard(change.device_id)
+            if self.home.traits.both_lanes:
+                self.report_detector(change.device_id)
             if self.home.traits.alarm_message:
-                self._note_publication("alarm")
+                self._note_publication(change.device_id, "alarm")
                 self._leak_told.add(change.device_id)
                 self.radios[change.device_id].alarm("leak", ts=alarmed_ms, ch4_lel=ch4_lel)
                 self.tell("探测器的无线模块发出报警", "the detector's radio is awake and sends the alarm")
             else:
                 self.tell("探测器不发报警，只在读数里显示", "the detector sends no alarm; only its reading shows the gas")
-            self.report_detector(change.device_id)
+            if not self.home.traits.both_lanes:
+                self.report_detector(change.device_id)
 
         self._after(self.home.traits.wake_s, wake)
 
@@ -219,6 +278,8 @@ class Household:
         if not verdict.repeated:
             self._tell_command(command, now_s)
         if verdict.act == "close":
+            if self.home.meter is not None and self.home.meter.stalled:
+                self.tell("阀门卡在半途，再次驱动", "the valve has stalled half-way and is driven again")
             for move in self.home.close_valve("command"):
                 if isinstance(move, ValveMoved):
                     self._valve_moved(move)
@@ -247,8 +308,11 @@ class Household:
         return bool(moved)
 
     def press_key(self) -> bool:
-        """A person presses the key at the meter; the valve opens only where an order to open waits. Returns whether it does."""
-        if self.meter_id is None or self.obedience[self.meter_id].key_pressed(self._clock.now_ms()) is None:
+        """A person presses the key at the meter. Returns whether the valve opens: an order waits for it, or arrears alone are paid."""
+        if self.meter_id is None or self.home.meter is None:
+            return False
+        ordered = self.obedience[self.meter_id].key_pressed(self._clock.now_ms()) is not None
+        if not ordered and not opens_by_key_alone(self.home.meter):
             return False
         self._key_moves_valve = True
         self.tell("技术员在表前按键确认", "the technician confirms with the key at the meter")

@@ -66,7 +66,8 @@ class Radio:
             if qos == 0:
                 self._link.publish(topic, payload, retain=retain)
                 return
-            sent = self._link.publish(topic, payload, qos=1, retain=retain)
+            # Each device has a connection of its own: its alarm and its answer wait for nobody else's readings.
+            sent = self._link.publish(topic, payload, qos=1, retain=retain, urgent=topic.endswith(("/alarm", "/ack")))
         except LinkError as error:
             self.refused += 1
             _log.warning("radio refused", topic=topic, reason=str(error))

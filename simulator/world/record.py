@@ -48,18 +48,30 @@ class ValveMove:
 
 @dataclass(slots=True)
 class WorldRecord:
-    """Everything that a report may ask of the world."""
+    """Everything that a report may ask of the world.
+
+    ``late_alarms`` are (home, Unix ms when it was measured); ``strangers`` accounts that no registry knows; ``dark`` homes whose mains
+    failed; ``steps`` what a scenario did and when (Unix ms).
+    """
 
     leaks: list[Leak] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     misdelivered: list[str] = field(default_factory=list)
     moves: list[ValveMove] = field(default_factory=list)
+    late_alarms: list[tuple[str, int]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    dark: list[str] = field(default_factory=list)
+    steps: list[tuple[str, int]] = field(default_factory=list)
     promised: int = 0
     alarm_repeats: int = 0
 
     def closes_heard(self, home_id: str) -> list[Heard]:
         """The close commands that arrived at the home's meter."""
         return [h for h in self.heard if h.home_id == home_id and h.command.command == "close_valve"]
+
+    def attempts(self, home_id: str, since_ms: int = 0) -> int:
+        """How many different close commands arrived at the home's meter."""
+        return len({h.command.command_id for h in self.closes_heard(home_id) if h.at_ms >= since_ms})
 
     def moves_to(self, home_id: str, valve: ValveState) -> list[ValveMove]:
         """When the home's valve came to this state."""

@@ -1,7 +1,7 @@
 """All simulated homes of a platform and the time that passes in them.
 
-Decides when each home is stepped, how fast its world runs against the clock (faster only while gas gathers before an alarm, and
-while a room is aired), and which home a message from the platform belongs to. Refuses to know the broker: ``send`` is given, and
+Decides when each home reports, how fast its world runs against the clock (faster only while gas gathers before an alarm, and while a
+room is aired), and which home a message from the platform belongs to. Refuses to know the broker: ``send`` is given, and
 :mod:`simulator.world.radio` brings what arrives.
 """
 
@@ -9,7 +9,6 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -18,29 +17,17 @@ from core.messages import Command, DownAck
 from simulator.narration import Narrate, compressed
 from simulator.world.home import SimulatedHome
 from simulator.world.household import Household
+from simulator.world.hub import Hub
 from simulator.world.record import Leak, WorldRecord
+from simulator.world.stranger import Stranger
 from simulator.world.transmitter import Send
+from simulator.world.watch import TICK_S, Watch
 
-TICK_S = 0.1
+__all__ = ["INTRODUCTION_S", "TICK_S", "Town"]
+
 INTRODUCTION_S = 10.0
 """Two hundred homes introduce themselves within this time, fewer in less."""
 _SAFE_LEL = 1.0
-_MOST_STEPS_A_TICK = 2_000
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A home that is stepped at every tick; ``rate`` is how many of its seconds one clock second stands for.
-
-    ``until_rest``: nothing happens in it but its valve moving, so that it needs no steps once that is at rest.
-    """
-
-    household: Household
-    stepped_s: float
-    rate: float = 1.0
-    debt_s: float = 0.0
-    gathering: bool = False
-    until_rest: bool = False
 
 
 class Town:
@@ -49,16 +36,26 @@ class Town:
     def __init__(self, homes: Iterable[SimulatedHome], *, seed: int, boot: int, clock: Clock, send: Send, narrate: Narrate) -> None:
         self.record = WorldRecord()
         self.clock = clock
-        self._seed = seed
+        self.strangers: dict[str, Stranger] = {}
+        self._seed, self._boot, self._send = seed, boot, send
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._watched: dict[str, _Watched] = {}
-        self._stepped_s: dict[str, float] = {}
+        self._onlookers: list[Callable[[], None]] = []
+        self._watch = Watch(clock)
         self.households = {
             home.plan.home_id: Household(home, boot=boot, clock=clock, send=send, after=self.after, record=self.record, narrate=narrate)
             for home in homes
         }
         self._by_device = {d: household for household in self.households.values() for d in household.places}
+        self.hubs = self._hubs()
+
+    def _hubs(self) -> dict[str, Hub]:
+        hubs: dict[str, Hub] = {}
+        for household in self.households.values():
+            for account in {place.hub for place in household.places.values()} - {None}:
+                hub = hubs.setdefault(str(account), Hub(str(account), self._boot, self.clock, self._send))
+                hub.households.append(household)
+        return hubs
 
     # --- time -----------------------------------------------------------------------------------------------
 
@@ -66,29 +63,33 @@ class Town:
         """Do ``what`` at the first tick ``seconds`` clock seconds from now."""
         heapq.heappush(self._agenda, (self.clock.monotonic() + seconds, next(self._order), what))
 
+    def attend(self, onlooker: Callable[[], None]) -> None:
+        """Call ``onlooker`` at the end of every tick from now on."""
+        self._onlookers.append(onlooker)
+
     def begin(self) -> None:
-        """Every device introduces itself and reports, spread over the first seconds, then at its interval."""
+        """Every hub and device introduces itself and reports, spread over the first seconds, then at its interval."""
         spread_s = len(self.households) * INTRODUCTION_S / 200
+        for hub in self.hubs.values():
+            hub.introduce()
         for home_id, household in self.households.items():
-            self._stepped_s[home_id] = self.clock.monotonic()
+            self._watch.begin(home_id)
             dice = random.Random(f"{self._seed}/{home_id}/spread")
             first_s = dice.uniform(0.0, min(INTRODUCTION_S, spread_s, household.home.traits.telemetry_s))
             self.after(first_s, lambda household=household: self._introduce(household))  # type: ignore[misc]
 
     def _introduce(self, household: Household) -> None:
         household.introduce()
-        self._report(household)
+        if household.home.traits.meter_telemetry_s is None:
+            self._report(household, household.report, household.home.traits.telemetry_s)
+        else:
+            self._report(household, household.report_detectors, household.home.traits.telemetry_s)
+            self._report(household, household.report_meter, household.home.traits.meter_interval_s)
 
-    def _report(self, household: Household) -> None:
-        self._catch_up(household)
-        household.report()
-        self.after(household.home.traits.telemetry_s, lambda: self._report(household))
-
-    def _catch_up(self, household: Household) -> None:
-        home_id, now_s = household.home.plan.home_id, self.clock.monotonic()
-        if home_id not in self._watched:
-            household.pass_time(now_s - self._stepped_s[home_id])
-            self._stepped_s[home_id] = now_s
+    def _report(self, household: Household, report: Callable[[], None], every_s: float) -> None:
+        self._watch.catch_up(household)
+        report()
+        self.after(every_s, lambda: self._report(household, report, every_s))
 
     async def run(self) -> None:
         """Let time pass until cancelled."""
@@ -101,35 +102,21 @@ class Town:
         now_s = self.clock.monotonic()
         while self._agenda and self._agenda[0][0] <= now_s:
             heapq.heappop(self._agenda)[2]()
-        for watched in list(self._watched.values()):
-            self._step_watched(watched, now_s)
-            if watched.until_rest and watched.household.at_rest:
-                self.unwatch(watched.household.home.plan.home_id)
+        self._watch.tick()
         for household in self.households.values():
             household.keep_up()
-
-    def _step_watched(self, watched: _Watched, now_s: float) -> None:
-        """Steps of one tick's length, so that the same home takes the same steps however late a tick comes."""
-        watched.debt_s += (now_s - watched.stepped_s) * watched.rate
-        watched.stepped_s = now_s
-        for _ in range(_MOST_STEPS_A_TICK):
-            if watched.debt_s < TICK_S:
-                break
-            watched.debt_s -= TICK_S
-            if watched.household.pass_time(TICK_S) and watched.gathering:
-                watched.gathering, watched.rate, watched.debt_s = False, 1.0, 0.0
-        self._stepped_s[watched.household.home.plan.home_id] = now_s
+        for stranger in self.strangers.values():
+            stranger.keep_up()
+        for onlooker in self._onlookers:
+            onlooker()
 
     def watch(self, home_id: str) -> None:
         """Step this home finely from now on."""
-        if home_id not in self._watched:
-            self._catch_up(self.households[home_id])
-            self._watched[home_id] = _Watched(self.households[home_id], self.clock.monotonic())
-        self._watched[home_id].until_rest = False
+        self._watch.watch(self.households[home_id])
 
     def unwatch(self, home_id: str) -> None:
         """Step this home only when it reports."""
-        self._watched.pop(home_id, None)
+        self._watch.unwatch(home_id)
 
     # --- what is done to a home -----------------------------------------------------------------------------
 
@@ -139,18 +126,17 @@ class Town:
         ``rate`` compresses by this factor instead.
         """
         household = self.households[home_id]
-        self.watch(home_id)
-        household.home.leak_m3h = leak_m3h
+        watched = self._watch.watch(household)
+        household.home.begin_leak(leak_m3h)
         household.incident_id = None
         leak = household.leak = Leak(home_id, self.clock.now_ms())
         self.record.leaks.append(leak)
         gathers_s = household.home.seconds_to_alarm()
-        watched = self._watched[home_id]
-        watched.gathering = True
         if gathers_s is None:
+            watched.gather_at(1.0)
             household.tell("少量燃气逸出，达不到报警值", "a little gas escapes, too little for the set-point")
             return leak
-        watched.rate = max(1.0, gathers_s / shown_s) if rate is None else rate
+        watched.gather_at(max(1.0, gathers_s / shown_s) if rate is None else rate)
         zh, en = compressed(gathers_s, gathers_s / watched.rate)
         household.tell(
             f"{household.home.plan.address_zh}：燃气泄漏 {leak_m3h:g} 立方米/小时，积聚约 {zh}",
@@ -161,17 +147,23 @@ class Town:
     def air(self, home_id: str, *, shown_s: float) -> float:
         """Windows and door wide open; the clearing is compressed to about ``shown_s``. Returns the seconds that it stands for."""
         household = self.households[home_id]
-        self.watch(home_id)
+        watched = self._watch.watch(household)
         household.home.open_windows()
         clears_s = household.home.seconds_to_clear(_SAFE_LEL)
-        self._watched[home_id].rate = max(1.0, clears_s / shown_s)
+        watched.rate = max(1.0, clears_s / shown_s)
         return clears_s
 
     def repair(self, home_id: str) -> None:
-        """The leak is mended and the windows are shut; the home's time runs as the clock again."""
+        """The leak is mended, the riser is open and the windows are shut; the home's time runs as the clock again."""
         self.households[home_id].home.repair()
-        if home_id in self._watched:
-            self._watched[home_id].rate = 1.0
+        if home_id in self._watch:
+            self._watch[home_id].rate = 1.0
+
+    def close_riser(self, home_id: str) -> None:
+        """A person shuts the riser valve outside: whatever leaks in this home, before its meter or behind it, gets no more gas."""
+        household = self.households[home_id]
+        self._watch.watch(household)
+        household.home.close_riser()
 
     def close_by_hand(self, home_id: str) -> bool:
         """A person turns the meter's valve shut. Returns whether it was open."""
@@ -179,14 +171,49 @@ class Town:
         return self.households[home_id].close_by_hand()
 
     def wake_meter(self, home_id: str) -> None:
-        """A touch at the meter lights its display, and it reports."""
-        self._catch_up(self.households[home_id])
+        """A touch at the meter lights its display, and it reports: one that sleeps hears for a moment."""
+        self._watch.catch_up(self.households[home_id])
         self.households[home_id].report_meter()
 
     def press_key(self, home_id: str) -> bool:
         """A person presses the key at the meter. Returns whether an order to open waited for it."""
         self.watch(home_id)
         return self.households[home_id].press_key()
+
+    def set_credit(self, home_id: str, credit_cny: float) -> None:
+        """So much prepaid credit is left; the meter reports it, and closes for arrears where none is."""
+        household = self.households[home_id]
+        self._watch.watch(household)
+        household.home.set_credit(credit_cny)
+        household.report_meter()
+        household.tell(f"预付余额 {credit_cny:g} 元", f"{credit_cny:g} yuan of prepaid credit are left")
+
+    def pay(self, home_id: str, paid_cny: float) -> None:
+        """Its people pay so many yuan."""
+        meter = self.households[home_id].home.meter
+        self.households[home_id].tell(f"缴费 {paid_cny:g} 元", f"{paid_cny:g} yuan are paid")
+        self.set_credit(home_id, (0.0 if meter is None else meter.credit_cny or 0.0) + paid_cny)
+
+    def deliver_late(self, home_id: str, hours: float) -> None:
+        """The home's first detector delivers a leak that it measured so long ago, in the boot before this one."""
+        household = self.households[home_id]
+        device_id = next(iter(household.home.detectors))
+        measured_ms = self.clock.now_ms() - round(hours * 3_600_000)
+        household.radios[device_id].late_alarm("leak", ts=measured_ms, ch4_lel=14.0)
+        self.record.late_alarms.append((home_id, measured_ms))
+        household.tell(
+            f"探测器补报 {hours:g} 小时前的泄漏，此后早已恢复正常",
+            f"the detector delivers a leak of {hours:g} hours ago; it has long been normal since",
+        )
+
+    def stranger_leaks(self, account: str, devices: int) -> Stranger:
+        """An account that no registry knows reports a leak of each of its devices."""
+        stranger = self.strangers.get(account)
+        if stranger is None:
+            stranger = self.strangers[account] = Stranger(account, devices, self._boot, self.clock, self._send)
+            self.record.strangers.append(account)
+        stranger.leak()
+        return stranger
 
     def reading_lel(self, home_id: str) -> float:
         """What a hand-held instrument shows in the room, %LEL."""
@@ -204,29 +231,52 @@ class Town:
         except ValidationError as error:
             self.record.misdelivered.append(f"{topic}: {error.errors()[0]['msg']}")
             return
+        if parts[2] in self.strangers:
+            self.strangers[parts[2]].hear(message)
+            return
         household = self._by_device.get(message.device_id)
         if household is None:
             return
         if household.places[message.device_id].account != parts[2]:
             self.record.misdelivered.append(f"{topic}: {message.device_id}")
             return
-        if isinstance(message, Command):
-            self._obey(household, parts[2], message)
+        self._say(household, parts[2], message)
+
+    def _say(self, household: Household, account: str, message: Command | DownAck) -> None:
+        """Bring a message to its device, as far as it can be reached: behind its hub, and where it sleeps."""
+        # open_valve travels with QoS 0: nobody keeps it for a device that is not there.
+        kept = not (isinstance(message, Command) and message.command == "open_valve")
+
+        def arrive() -> None:
+            if message.device_id == household.meter_id:
+                household.modem.hear(self.clock.monotonic(), what, kept=kept)
+            else:
+                what()
+
+        def what() -> None:
+            if isinstance(message, Command):
+                self._obey(household, account, message)
+            else:
+                household.promised(message)
+
+        hub = self.hubs.get(account)
+        if hub is None:
+            arrive()
         else:
-            household.promised(message)
+            hub.hear(arrive, kept=kept)
 
     def _obey(self, household: Household, account: str, command: Command) -> None:
-        home_id = household.home.plan.home_id
-        self._catch_up(household)
+        self._watch.catch_up(household)
         household.obey(account, command)
-        if not household.at_rest and home_id not in self._watched:
-            self.watch(home_id)
-            self._watched[home_id].until_rest = True
+        if not household.at_rest:
+            self._watch.watch(household, until_rest=True)
 
     def fall_silent(self) -> None:
-        """Every device loses its connection."""
+        """Every device and every hub loses its connection."""
         for household in self.households.values():
             household.fall_silent()
+        for hub in self.hubs.values():
+            hub.lose_connection()
 
     @property
     def unacknowledged(self) -> int:

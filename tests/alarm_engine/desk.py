@@ -57,7 +57,8 @@ class Desk:
 
     @property
     def sent(self) -> list[str]:
-        return [message.command for _, message in self.stage.ports.commands]
+        """What went out, without the questions of the watch over a closed valve."""
+        return [message.command for _, message in self.stage.ports.commands if not message.reason.startswith("proof")]
 
     @property
     def opens(self) -> list[Command]:

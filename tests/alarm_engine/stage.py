@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from alarm_engine.engine import Engine
 from alarm_engine.incident import Incident
@@ -9,7 +10,7 @@ from alarm_engine.rows import Rows
 from alarm_engine.settings import LineSettings
 from alarm_engine.state import Done, LineState, StationMessage
 from core.clock import ManualClock
-from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading
+from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
 from core.messages import AckResult, AlarmEvent, Command, DetectorState, ValveCause, ValveState
 from core.registry.model import Contact, Device, Home
 from core.station import LeakAgainMessage, OrderMessage, ValveMessage
@@ -28,10 +29,12 @@ class Ports:
     written: list[Rows] = field(default_factory=list)
     waiting: list[Done] = field(default_factory=list)
     database_up: bool = True
+    sent_at: list[float] = field(default_factory=list)
 
     def command(self, account: str, message: Command) -> None:
         self.log.append(f"command:{message.command}")
         self.commands.append((account, message))
+        self.sent_at.append(self.clock.monotonic())
 
     def station(self, message: StationMessage) -> None:
         self.log.append(f"station:{message.type}")
@@ -129,6 +132,7 @@ class Stage:
         ch4: float | None = 20.0,
         valve: ValveState | None = None,
         cause: ValveCause | None = None,
+        retained: bool = False,
     ) -> AlarmItem:
         item = AlarmItem(
             account=account or self.state.registry.devices[device_id].account
@@ -143,6 +147,7 @@ class Stage:
             ch4_lel=ch4,
             valve=valve,
             cause=cause,
+            retained=retained,
         )
         self._take(item, "alarm")
         return item
@@ -174,29 +179,48 @@ class Stage:
         return item
 
     def meter(
-        self, valve: ValveState, cause: ValveCause | None = None, device_id: str = "M1", *, seq: int | None = None, ts: int | None = None
+        self,
+        valve: ValveState,
+        cause: ValveCause | None = None,
+        device_id: str = "M1",
+        *,
+        seq: int | None = None,
+        ts: int | None = None,
+        boot: int = 1,
+        volume: float = 1.0,
+        flow: float = 0.0,
+        credit: float | None = None,
+        retained: bool = False,
     ) -> None:
         self._take(
             MeterReading(
                 account=self.state.registry.devices[device_id].account,
                 device_id=device_id,
                 ts=self.clock.now_ms() if ts is None else ts,
-                boot=1,
+                boot=boot,
                 seq=self._next() if seq is None else seq,
                 received_ms=self.clock.now_ms(),
-                volume_m3=1.0,
-                flow_m3h=0.0,
+                volume_m3=volume,
+                flow_m3h=flow,
                 valve=valve,
                 cause=cause,
+                credit_cny=credit,
+                retained=retained,
             ),
             "telemetry",
         )
 
     def ack(
-        self, result: AckResult, valve: ValveState | None = None, *, command: Command | None = None, device_id: str | None = None
+        self,
+        result: AckResult,
+        valve: ValveState | None = None,
+        *,
+        command: Command | None = None,
+        device_id: str | None = None,
+        retained: bool = False,
     ) -> None:
         """The meter answers the newest command, or ``command``."""
-        answered = command or self.ports.commands[-1][1]
+        answered = command or [message for _, message in self.ports.commands if not message.reason.startswith("proof")][-1]
         self._take(
             AckItem(
                 account=self.state.registry.devices[answered.device_id].account,
@@ -211,8 +235,16 @@ class Stage:
                 command=answered.command,
                 result=result,
                 valve=valve,
+                retained=retained,
             ),
             "ack",
+        )
+
+    def status(self, device_id: str = "M1", *, online: bool = True, account: str | None = None, **known: Any) -> None:
+        now = self.clock.now_ms()
+        account = account or self.state.registry.devices[device_id].account
+        self._take(
+            StatusItem(account=account, device_id=device_id, ts=now, boot=1, seq=0, received_ms=now, online=online, **known), "status"
         )
 
     def _next(self) -> int:
@@ -241,6 +273,16 @@ class Stage:
     @property
     def valve_words(self) -> list[str]:
         return [message.valve for message in self.ports.told if isinstance(message, ValveMessage)]
+
+    @property
+    def valve_facts(self) -> ValveMessage:
+        """What dispatch was told last of the valve and the room."""
+        return [message for message in self.ports.told if isinstance(message, ValveMessage)][-1]
+
+    @property
+    def asked(self) -> list[Command]:
+        """The questions of the watch over a closed valve."""
+        return [message for _, message in self.ports.commands if message.reason.startswith("proof")]
 
     @property
     def leaks_again(self) -> list[LeakAgainMessage]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alarm_engine.judgement.alarm_table import ALARM_TABLE, leak_kind
-from alarm_engine.judgement.command_table import COMMAND_TABLE, UNDER_WAY, next_step, resend_delay_s, retry_delay_s
+from alarm_engine.judgement.command_table import COMMAND_TABLE, FAILED, UNDER_WAY, next_step, resend_delay_s, retry_delay_s
 from alarm_engine.judgement.leak import blind_over_set_point, leak_grounds, says_normal
 from core.items import AlarmItem, DetectorReading
 from core.messages import AlarmEvent, DetectorState
@@ -114,6 +114,8 @@ def test_a_close_is_never_given_up() -> None:
     assert table["accepted", "travel_due"].follow == "next_attempt"
     for state in ("sent", "no_answer", "accepted"):
         assert table[state, "refused"].follow == "next_attempt"  # type: ignore[index]
+    assert table["reported_closed", "flows"].follow == "next_attempt"
+    assert {step.state for step in table.values() if step.follow == "next_attempt"} == FAILED
 
 
 def test_an_open_is_never_sent_twice() -> None:
@@ -125,7 +127,8 @@ def test_what_means_nothing_changes_nothing() -> None:
     ends = {"reported_closed", "superseded", "opened", "expired", "done"}
     events = {event for table in COMMAND_TABLE.values() for _, event in table}
     for (command, table), end, event in itertools.product(COMMAND_TABLE.items(), ends, events):
-        assert next_step(command, end, event) is None, (table, end, event)  # type: ignore[arg-type]
+        if (end, event) != ("reported_closed", "flows"):  # a valve that says it is closed may still let gas through
+            assert next_step(command, end, event) is None, (table, end, event)  # type: ignore[arg-type]
     assert not ends & UNDER_WAY
 
 

@@ -280,3 +280,44 @@ async def test_an_empty_database_is_a_quiet_start(postgres: TestPostgres) -> Non
     lives = Lives(postgres.clone())
     second = await lives.next_life()
     assert (second.state.incidents, second.ports.log) == ({}, [])
+
+
+async def lags(lives: Lives, milliseconds: int) -> None:
+    """The stored incident is older than what was heard of it, as after a crash between two writes."""
+    await lives.keep()
+    async with await psycopg.AsyncConnection.connect(lives.dsn, autocommit=True) as connection:
+        await connection.execute("UPDATE incidents SET last_leak_ms = last_leak_ms - %s", (milliseconds,))
+
+
+async def test_a_test_passed_before_the_last_alarm_stays_void_though_the_incident_row_is_older(lives: Lives) -> None:
+    first = lives.stage
+    first.alarm()
+    await first.pass_time(30.0)
+    first.alarm()
+    before = first.incident().last_leak_ms
+    await lags(lives, 25_000)
+    second = await lives.next_life()
+    assert second.incident().last_leak_ms == before
+
+
+async def test_a_test_passed_before_the_last_reading_over_the_set_point_stays_void(lives: Lives) -> None:
+    first = lives.stage
+    first.alarm()
+    await first.pass_time(3.0)
+    first.reading("D1", 30.0, "alarm")
+    before = first.incident().last_leak_ms
+    await lags(lives, 3_000)
+    second = await lives.next_life()
+    assert second.incident().last_leak_ms == before
+
+
+async def test_a_close_without_an_incident_is_taken_up_too(lives: Lives) -> None:
+    first = lives.stage
+    meter = first.state.registry.devices["M1"]
+    record = first.engine.valves.close_loose(meter, UUID(int=9), "desk", "operator")
+    second = await lives.next_life()
+    assert second.state.loose_closes["M1"].command_id == record.command_id
+    assert record.command_id in await closes_in(second, 0.2)
+    second.ack("done", "closed")
+    third = await lives.next_life()
+    assert third.state.loose_closes == {}

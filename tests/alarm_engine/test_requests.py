@@ -215,3 +215,40 @@ async def test_each_request_is_answered_once_in_order_and_others_are_left_alone(
     assert (await desk.answer_to(second))[1]["incident_id"] == (await desk.answer_to(first))[1]["incident_id"]
     assert (await desk.answer_to(other))[0] == "pending"
     assert sum(isinstance(message, OrderMessage) for message in desk.stage.ports.told) == 1
+
+
+# -- what a leak after the test voids, and places that are no home -------------------------------------------------------------------
+
+
+async def test_a_hotline_report_voids_a_passed_test_and_an_open_on_its_way(desk: Desk) -> None:
+    await desk.ready()
+    await desk.ask("open_valve", {"order_no": "Q-1"})
+    await desk.stage.pass_time(1.0)
+    await desk.ask("hotline_report", {"home_id": HOME, "close": False})
+    assert desk.sent[-1] == "close_valve"
+    assert [record.state for record in desk.stage.state.commands.values() if record.command == "open_valve"] == ["superseded"]
+    assert len(desk.stage.leaks_again) == 1
+    assert await desk.refused("open_valve", {"order_no": "Q-1"}) == "leak_after_test"
+
+
+async def test_an_order_whose_test_is_older_than_the_last_leak_does_not_end_its_incident(desk: Desk) -> None:
+    await desk.ready()
+    await desk.stage.pass_time(1.0)
+    desk.stage.reading(ch4=15.0, state="alarm")
+    told = len(desk.stage.leaks_again)
+    body = {"incident_id": str(desk.stage.incident().incident_id), "order_no": "Q-1", "outcome": "restored"}
+    assert await desk.refused("order_finished", body, "dispatch") == "leak_after_test"
+    assert len(desk.stage.leaks_again) == told + 1
+    await desk.connection.execute("UPDATE work_orders SET test_ms = %s", (desk.stage.clock.now_ms() + 1,))
+    await desk.ask("order_finished", body, "dispatch")
+    assert desk.stage.state.open_by_place == {}
+
+
+async def test_the_place_of_a_hotline_report_is_its_address(desk: Desk) -> None:
+    await desk.ask("hotline_report", {"home_id": None, "place": "五一大道 1 号"})
+    (order,) = desk.stage.orders
+    assert order.home is not None
+    assert (order.home.address_zh, order.home.home_id, order.valve) == ("五一大道 1 号", order.place, "none")
+    (row,) = desk.stage.ports.written[0].incidents.values()
+    assert (row["home_id"], row["home"]["address_zh"]) == (None, "五一大道 1 号")  # type: ignore[index]
+    assert desk.stage.state.holds_in_force() == []

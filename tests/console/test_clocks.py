@@ -7,7 +7,15 @@ import pytest
 from console.clocks import Clocks, compose, speaking_call, working_order
 from dispatch.judgement.crews import on_duty
 
-INCIDENT = {"alarmed_ms": 100, "valve_closed_locally_ms": None, "received_ms": 140, "close_sent_ms": None, "reported_closed_ms": None}
+INCIDENT = {
+    "alarmed_ms": 100,
+    "valve_closed_locally_ms": None,
+    "received_ms": 140,
+    "close_sent_ms": None,
+    "reported_closed_ms": None,
+    "holds_ms": None,
+    "clearing_ms": None,
+}
 ORDER = {
     "kind": "emergency",
     "created_ms": 160,
@@ -32,7 +40,9 @@ CALL = {"attempt": 1, "requested_ms": 160, "placed_ms": None, "ringing_ms": None
         ("T3", {"close_sent_ms": 141}, None, [], 141),
         ("T4", {"reported_closed_ms": 900}, None, [], 900),
         ("T5", {"reported_closed_ms": 900}, None, [], None),
+        ("T5", {"reported_closed_ms": 900, "holds_ms": 1900}, None, [], 1900),
         ("T5c", {}, None, [], None),
+        ("T5c", {"clearing_ms": 1500}, None, [], 1500),
         ("T6a", {}, None, [], None),
         ("T6a", {}, None, [{"placed_ms": 300, "attempt": 2}, {"placed_ms": 200}], 200),
         ("T6b", {}, None, [{"placed_ms": 200}, {"placed_ms": 300, "ringing_ms": 400}], 400),

@@ -1,23 +1,26 @@
 """Health is green only when every part says so; metrics count what happened."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from console.vocabulary import HEALTH_REASONS
 from core.observe import Health, serve
 from tests.console.stage import Records, Served
 
 
 @contextmanager
-def station(ok: bool, *reasons: str) -> Iterator[str]:
+def station(ok: bool, *reasons: str, **detail: object) -> Iterator[str]:
     """A station as it really answers, through core.observe."""
-    observer = serve(0, lambda: Health(ok, reasons), CollectorRegistry())
+    observer = serve(0, lambda: Health(ok, reasons, detail), CollectorRegistry())
     try:
         yield f"http://127.0.0.1:{observer.port}/health"
     finally:
@@ -41,7 +44,7 @@ def test_red_with_the_reasons_that_the_stations_give(start_console: Callable[...
     body = response.json()
     assert (response.status_code, body["ok"]) == (503, False)
     assert body["reasons"] == ["line:broker_away", "voice:unreachable"]
-    assert body["parts"]["dispatch"] == {"ok": True, "reasons": []}
+    assert (body["parts"]["dispatch"]["ok"], body["parts"]["dispatch"]["reasons"]) == (True, [])
     assert "切断" in body["zh"]
     assert "closing valves" in body["en"]
 
@@ -50,6 +53,25 @@ def test_red_when_the_database_is_away_or_nobody_can_be_asked(start_console: Cal
     console = start_console(postgres_dsn="postgresql://nobody@127.0.0.1:1/none")
     body = console.http.get("/health").json()
     assert body["reasons"] == ["line:not_configured", "dispatch:not_configured", "voice:not_configured", "database:away"]
+
+
+def test_what_is_wrong_with_the_line_is_said_in_both_languages(start_console: Callable[..., Served]) -> None:
+    with station(False, "canary_late", "journal_away", "database_away", canary_age_s=200.5) as line, station(True) as other:
+        console = start_console(line_health_url=line, dispatch_health_url=other, voice_health_url=other)
+        body = console.http.get("/health").json()
+        figures = console.get("/api/v1/overview")
+    assert body["reasons"] == ["line:canary_late", "line:journal_away", "line:database_away"]
+    assert "平台自检超时" in body["zh"]
+    assert "the self-check is late" in body["en"]
+    assert [words["en"] for words in body["parts"]["line"]["words"]][1:] == ["the journal cannot be written", "the database is away"]
+    assert figures["canary_age_s"] == 200.5
+
+
+@pytest.mark.parametrize("station_file", ["gateway/station.py", "dispatch/station.py", "dispatch/voice/worker.py"])
+def test_every_reason_of_a_station_has_words(station_file: str) -> None:
+    text = (Path(__file__).parents[2] / station_file).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:reasons|missing)\.append\(\"(\w+)\"\)", text)) | {"canary_late", "journal_away"}
+    assert named - set(HEALTH_REASONS) == set()
 
 
 class _Nonsense(BaseHTTPRequestHandler):
@@ -70,7 +92,8 @@ def test_a_station_that_talks_nonsense_is_red(start_console: Callable[..., Serve
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         console = start_console(line_health_url=f"http://127.0.0.1:{server.server_port}/health")
-        assert console.http.get("/health").json()["parts"]["line"] == {"ok": False, "reasons": ["status_500"]}
+        line = console.http.get("/health").json()["parts"]["line"]
+        assert (line["ok"], line["reasons"], line["detail"]) == (False, ["status_500"], {})
     finally:
         server.shutdown()
         server.server_close()

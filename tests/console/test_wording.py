@@ -50,6 +50,34 @@ def test_what_dispatch_does_is_said_in_both_languages(event: str, detail: dict[s
     _both(step_words(event, "tech-1", detail))
 
 
+@pytest.mark.parametrize(
+    ("kind", "detail", "zh", "en"),
+    [
+        ("valve_holds", {"volume_m3": 812.34}, "读数停在 812.340 m³", "stands at 812.340 m³"),
+        ("gas_still_flows", {"passed_m3": 0.02}, "又流过 0.020 m³", "0.020 m³ more have passed"),
+        ("proof_due", {"proof": "not_yet", "due_ms": 1_775_095_200_000}, "约 10:00 可知", "at about 10:00"),
+        ("proof_due", {"proof": "due_at_uplink", "due_ms": 1_775_095_200_000}, "要等下次上报（约 10:00）", "next reports (about 10:00)"),
+        ("room_clearing", {"ch4_lel": 7.5}, "甲烷 7.5 %LEL", "methane at 7.5 %LEL"),
+        ("alias", {"reason": "ack_of_unknown_close"}, "未知切断指令的应答", "a close that was not known"),
+        ("hold_set", {"hold": "self_protection", "cause": "tamper"}, "表具自保护（防拆）", "self-protection (tampering)"),
+        ("hold_lifted", {"hold": "arrears", "why": "credit 20.00"}, "欠费（credit 20.00）", "arrears (credit 20.00)"),
+        ("meter_exchanged", {"after": "M2"}, "新表 M2", "the new one M2"),
+    ],
+)
+def test_the_truth_about_a_valve_is_said_with_its_figures(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:
+    words = event_words(kind, "line", detail)
+    assert zh in words.zh
+    assert en in words.en
+
+
+def test_the_order_says_all_four_answers_and_where_else_to_close() -> None:
+    words = step_words("valve", "line", {"valve": "reported_closed", "proof": "holds", "clearing": "not_clearing"})
+    assert [words.zh.count("；"), words.en.count(";")] == [2, 2]
+    before = step_words("before_meter_suspected", "line", {"wanted": ["riser_valve", "neighbours"]})
+    assert "立管阀" in before.zh
+    assert "riser valve" in before.en
+
+
 @pytest.mark.parametrize("moment", CALL_MOMENTS)
 def test_what_the_telephone_does_is_said_in_both_languages(moment: str) -> None:
     _both(call_words(moment, {"name": "Zhou Min", "key": "1", "outcome": "confirmed"}))
@@ -126,8 +154,8 @@ def test_a_tightness_test_tells_its_pressures_and_both_names(detail: dict[str, A
 
 
 def test_a_kind_of_a_newer_station_is_still_readable() -> None:
-    words = event_words("valve_holds", "line", {"reason": "no_flow_in_window"})
-    assert words.en == "The line: valve holds (no flow in window)"
-    assert words.zh == "接警线：valve holds（no_flow_in_window）"
+    words = event_words("riser_closed", "line", {"reason": "no_flow_in_window"})
+    assert words.en == "The line: riser closed (no flow in window)"
+    assert words.zh == "接警线：riser closed（no_flow_in_window）"
     assert said(ORDER_STATES, "on_hold").en == "on hold"
     assert step_words("inspected", "tech-1", {}).en == "Tech-1: inspected"

@@ -6,8 +6,10 @@ import functools
 import itertools
 import os
 import queue
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -15,6 +17,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from core.mqtt.port import Incoming, MqttPort, OnMessage
+from core.mqtt.tls import client_context
+from deploy.embedded.authority import Authority
 from deploy.embedded.testing import TestBroker
 
 PATIENCE_S = 15.0
@@ -32,10 +36,11 @@ async def until(condition: Callable[[], object], what: str = "") -> None:
 
 
 class Wire:
-    """A TCP relay to the broker that misbehaves on demand."""
+    """A TCP relay to the broker that misbehaves on demand. With ``tls`` it speaks that to the client, and plainly to the broker."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._target = (host, port)
+        self._tls = tls
         self._pairs: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
@@ -46,7 +51,7 @@ class Wire:
 
     async def open(self) -> int:
         """Listen on a free port; returns it."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -171,11 +176,30 @@ class MakePort(Protocol):
     ) -> MqttPort: ...
 
 
+class Tls(NamedTuple):
+    """Both ends of a wire on which each side asks the other for its certificate."""
+
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+
+
+def make_tls(folder: Path) -> Tls:
+    """An authority of its own, a certificate for the wire and one for the client."""
+    authority = Authority.create(folder / "authority")
+    for name, (certificate, key) in {"wire": authority.issue_server(["127.0.0.1"]), "client": authority.issue("C-1")}.items():
+        (folder / f"{name}.crt").write_bytes(certificate)
+        (folder / f"{name}.key").write_bytes(key)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.certificate_file)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_cert_chain(folder / "wire.crt", folder / "wire.key")
+    return Tls(server, client_context(authority.certificate_file, folder / "client.crt", folder / "client.key"))
+
+
 class Stage:
     """One test's topics, wire, links and devices, all of which :func:`on_stage` clears away."""
 
-    def __init__(self, broker: TestBroker, make: MakePort, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-        self.broker, self.make, self.loop = broker, make, loop
+    def __init__(self, broker: TestBroker, make: MakePort, loop: Callable[[], asyncio.AbstractEventLoop], tls: Tls | None = None) -> None:
+        self.broker, self.make, self.loop, self.tls = broker, make, loop, tls
         self.name = f"t{os.getpid()}-{next(_numbers)}"
         self.topic = f"gas/v1/{self.name}/up/alarm"
         self.below = f"gas/v1/{self.name}/#"
@@ -196,7 +220,7 @@ class Stage:
 
     async def open(self) -> None:
         """Lay the wire."""
-        self.wire = Wire(self.broker.host, self.broker.port)
+        self.wire = Wire(self.broker.host, self.broker.port, None if self.tls is None else self.tls.server)
         self.port = await self.wire.open()
 
     async def close(self) -> None:
@@ -212,6 +236,7 @@ class Stage:
             "username": "fleet",
             "password": self.broker.accounts["fleet"],
             "session_expiry_s": 300,
+            **({} if self.tls is None else {"tls": self.tls.client}),
         }
         settings["subscriptions"] = [self.below]
         link = self.make("127.0.0.1", self.port, on_message=on_message or self.got.append, **{**settings, **options})

@@ -16,7 +16,7 @@ from core.errors import LinkError
 from core.mqtt.link import Link
 from core.mqtt.port import Incoming, RetainHandling, Subscription, Will
 from deploy.embedded.testing import TestBroker, start_test_broker
-from tests.core.mqtt_stage import PATIENCE_S, Device, Stage, on_stage, until
+from tests.core.mqtt_stage import PATIENCE_S, Device, Stage, Tls, make_tls, on_stage, until
 
 BOTH_VERSIONS = (MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5)
 
@@ -29,13 +29,24 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return make_tls(Path(tmp_path_factory.mktemp("mqtt-tls")))
+
+
 @pytest.fixture(
-    params=[(Link, asyncio.new_event_loop), (Link, uvloop.new_event_loop), (PahoPort, asyncio.new_event_loop)],
-    ids=["link-asyncio", "link-uvloop", "paho"],
+    params=[
+        (Link, asyncio.new_event_loop, False),
+        (Link, uvloop.new_event_loop, False),
+        (Link, asyncio.new_event_loop, True),
+        (Link, uvloop.new_event_loop, True),
+        (PahoPort, asyncio.new_event_loop, False),
+    ],
+    ids=["link-asyncio", "link-uvloop", "link-asyncio-tls", "link-uvloop-tls", "paho"],
 )
-def stage(request: pytest.FixtureRequest, own_broker: TestBroker) -> Stage:
-    make, loop = request.param
-    return Stage(own_broker, make, loop)
+def stage(request: pytest.FixtureRequest, own_broker: TestBroker, tls: Tls) -> Stage:
+    make, loop, encrypted = request.param
+    return Stage(own_broker, make, loop, tls if encrypted else None)
 
 
 async def publish(device: Device, topic: str, *payloads: bytes) -> None:

@@ -204,6 +204,9 @@ def test_a_byte_order_mark_is_tolerated(database: str, files: Files) -> None:
     [
         ([home(1, home_id="H 1")], (2, "home_id", "not valid")),
         ([home(1, meter_id="canary")], (2, "meter_id", "reserved")),
+        ([home(1, meter_id="canary-meter")], (2, "meter_id", "reserved")),
+        ([home(1, detector_id="canary-detector")], (2, "detector_id", "reserved")),
+        ([home(1, home_id="CANARY")], (2, "home_id", "reserved")),
         ([home(1, hub_id="_hub")], (2, "hub_id", "reserved")),
         ([home(1, room="")], (2, "room", "empty")),
         ([home(1, district_code="4301")], (2, "district_code", "6 digits")),

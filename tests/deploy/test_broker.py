@@ -1,5 +1,6 @@
 """The embedded broker as strangers and devices meet it, by the independent client."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -10,8 +11,10 @@ import psycopg
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from core.registry.credentials import password_hash
+from deploy.data_folder import DataFolder, write_private
 from deploy.embedded.broker_accounts import BrokerAccounts
-from deploy.embedded.mosquitto_files import password_hash, password_lines
+from deploy.embedded.mosquitto_files import configuration, password_lines
 from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.processes import LOOPBACK, free_port
 from deploy.embedded.rumqttd import RumqttdServer
@@ -131,7 +134,9 @@ def test_the_fleet_account_plays_every_device(clients: Clients) -> None:
     assert fleet.heard.get(timeout=WAIT) == ("gas/v1/D-77/down/command", b"close")
 
 
-@pytest.mark.parametrize("account", ["line", "dispatch", "fleet", "canary", "_anything", "a b", "", "x" * 33, "a:b", "a\nline"])
+@pytest.mark.parametrize(
+    "account", ["line", "dispatch", "fleet", "canary", "canary-meter", "line-telemetry", "_anything", "a b", "", "x" * 33, "a:b", "a\nline"]
+)
 def test_a_device_row_never_becomes_a_station(account: str) -> None:
     hashed = password_hash("mine")
     lines = password_lines({"line": "$7$101$c3RhdGlvbg==$c3RhdGlvbg=="}, {account: hashed, "D-1": hashed})
@@ -160,6 +165,45 @@ def test_accounts_reach_the_broker_from_the_database(broker: TestBroker, databas
         given.get_nowait()
 
 
+def test_new_accounts_cost_nobody_a_session_a_connection_or_a_message(broker: TestBroker, clients: Clients) -> None:
+    password = broker.account("ACL-5")
+    absent = Client(broker.port, "ACL-5", password, session="ACL-5")
+    absent.subscribe("gas/v1/ACL-5/down/#")
+    absent.close()
+    line, device = clients.of("line"), clients.of("ACL-6")
+    line.subscribe("gas/v1/+/up/#")
+    line.publish("gas/v1/ACL-5/down/command", b"close")
+    for n in range(30):
+        if n % 10 == 5:
+            broker.account(f"ACL-7{n}")  # a reload
+        device.publish("gas/v1/ACL-6/up/alarm", b"%d" % n)
+    assert [line.heard.get(timeout=WAIT)[1] for _ in range(30)] == [b"%d" % n for n in range(30)]
+    back = Client(broker.port, "ACL-5", password, session="ACL-5")
+    assert back.heard.get(timeout=WAIT) == ("gas/v1/ACL-5/down/command", b"close")
+    back.close()
+
+
+def test_the_canarys_two_accounts_have_the_rights_of_a_device(clients: Clients) -> None:
+    line, detector, meter = clients.of("line"), clients.of("canary-detector"), clients.of("canary-meter")
+    line.subscribe("gas/v1/+/up/#")
+    meter.subscribe("gas/v1/+/down/#")
+    detector.publish("gas/v1/D-1/up/alarm", b"as another")
+    detector.publish("gas/v1/canary-meter/down/command", b"not its business")
+    detector.publish("gas/v1/canary-detector/up/alarm", b"leak")
+    line.publish("gas/v1/canary-meter/down/command", b"close")
+    assert line.heard.get(timeout=WAIT) == ("gas/v1/canary-detector/up/alarm", b"leak")
+    assert meter.heard.get(timeout=WAIT) == ("gas/v1/canary-meter/down/command", b"close")
+    assert line.heard.empty()
+
+
+def test_an_older_folder_gets_the_passwords_that_it_lacks_and_keeps_the_others(tmp_path: Path) -> None:
+    write_private(tmp_path / "secrets.json", json.dumps({"line": "old", "dispatch": "older", "fleet": "oldest"}))
+    passwords = DataFolder(tmp_path).station_passwords()
+    assert {name: passwords[name] for name in ("line", "dispatch", "fleet")} == {"line": "old", "dispatch": "older", "fleet": "oldest"}
+    assert len({passwords["canary-detector"], passwords["canary-meter"]} - {"old", "older", "oldest", ""}) == 2
+    assert DataFolder(tmp_path).station_passwords() == passwords
+
+
 def test_rumqttd_carries_messages_and_refuses_strangers(tmp_path: Path) -> None:
     server = RumqttdServer(tmp_path, {"line": "one", "fleet": "two"})
     server.start(free_port())
@@ -177,6 +221,11 @@ def test_rumqttd_carries_messages_and_refuses_strangers(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert not server.running()
+
+
+@pytest.mark.parametrize(("saved_bytes", "seconds"), [(0, 1), (5_000_000, 1), (5_000_001, 5), (10**9, 5)])
+def test_the_broker_saves_every_second_until_a_save_is_felt(tmp_path: Path, saved_bytes: int, seconds: int) -> None:
+    assert f"\nautosave_interval {seconds}\n" in configuration(tmp_path, 1883, None, saved_bytes=saved_bytes)
 
 
 def test_sessions_survive_a_restart_of_the_broker(broker: TestBroker) -> None:

@@ -130,6 +130,8 @@ class PlayedVoiceWorker:
         match request:
             case CallRequest() if request.call_id in self._ends:
                 self._tell(self._ends[request.call_id])
+            case CallRequest(known=True) if request.call_id not in self.under_way:
+                self.end(request, "worker_lost")
             case CallRequest() if request.call_id not in self.under_way:
                 self.under_way[request.call_id] = request
                 self.requests.append(request)
@@ -252,6 +254,7 @@ def contact(position: int, phone: str | None = None, role: str = "resident") -> 
 
 
 def order_message(**changes: Any) -> OrderMessage:
+    """An order message of a place of its own, unless ``place`` is given."""
     facts: dict[str, Any] = {
         "message_id": uuid4(),
         "incident_id": uuid4(),
@@ -260,7 +263,7 @@ def order_message(**changes: Any) -> OrderMessage:
         "order_kind": "emergency",
         "simulated": True,
         "home": home(),
-        "place": "H1",
+        "place": str(uuid4()),
         "send_crew": True,
         "call": True,
         "valve": "commanded",

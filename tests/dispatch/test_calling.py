@@ -213,19 +213,6 @@ async def test_a_ladder_that_memory_let_go_of_begins_anew_from_its_row(
     assert (again.address, again.call_id != call.call_id) == (call.address, True)
 
 
-async def test_a_canary_leaves_no_task_at_the_desk(
-    station: Station, line: Line, worker: PlayedVoiceWorker, records: Records, clock: ManualClock
-) -> None:
-    line.say(order_message(order_kind="canary", incident_kind="canary", send_crew=False))
-    await worker.next_call()
-    await clock.advance(91)
-    fence = order_message(call=False)
-    line.say(fence)
-    await line.until_taken(fence)
-    assert await records.rows("SELECT kind FROM tasks") == []
-    assert await records.rows("SELECT state FROM work_orders WHERE kind = 'canary'") == [{"state": "waiting"}]
-
-
 async def test_the_phone_rings_with_the_database_away_and_the_order_follows(
     station: Station, line: Line, worker: PlayedVoiceWorker, records: Records, postgres: TestPostgres, database: str
 ) -> None:
@@ -287,4 +274,4 @@ async def test_flags_raise_the_order(flag: str, station: Station, line: Line, re
     message = order_message(call=False, home=home(flags=(flag,)))
     line.say(message)
     await line.until_taken(message)
-    assert (await records.rows("SELECT priority FROM work_orders")) == [{"priority": 2}]
+    assert (await records.rows("SELECT priority FROM work_orders")) == [{"priority": 3}]

@@ -10,6 +10,7 @@ from core.station import ValveMessage
 from dispatch import ledger as ledger_module
 from dispatch.call_records import CallRecord, CallRecords
 from dispatch.database import Connection, DatabaseAway, Lane
+from dispatch.journal import CallJournal
 from dispatch.ledger import Ledger
 from dispatch.station import Station
 from tests.dispatch.played import MORNING_MS, Line, Records, order_message
@@ -71,7 +72,7 @@ async def test_a_connection_that_is_cut_costs_time_only(lane: Lane, records: Rec
 
 
 async def test_one_call_record_that_the_database_refuses_spoils_no_other(lane: Lane, records: Records) -> None:
-    written = CallRecords(lane)
+    written = CallRecords(lane, CallJournal(None, 0))
     good = [call(attempt) for attempt in range(1, 6)]
     bad = call(2**40)  # more than the column holds
     for record in [*good[:3], bad, *good[3:]]:

@@ -13,7 +13,7 @@ from tests.dispatch.conftest import Life
 from tests.dispatch.played import MORNING_MS, Line, PlayedVoiceWorker, Records, contact, home, order_message
 
 
-async def put_in_outbox(records: Records, message: OrderMessage) -> None:
+async def put_in_outbox(records: Records, message: OrderMessage | ValveMessage) -> None:
     await records.rows(
         "INSERT INTO outbox (message_id, incident_id, payload, created_ms) VALUES (%s, %s, %s, %s)",
         message.message_id, message.incident_id, Jsonb(message.model_dump(mode="json")), message.at_ms,
@@ -132,7 +132,7 @@ async def test_the_words_follow_the_valve(station: Station, line: Line, worker: 
     assert words.call_id == call.call_id
     assert "燃气表报告阀门已经关闭" in words.text
     (row,) = await records.until("SELECT * FROM work_orders WHERE valve = 'reported_closed'")
-    assert row["priority"] == 3
+    assert row["priority"] == 4
     # News that is older than what is known changes nothing.
     late = ValveMessage(message_id=uuid4(), incident_id=message.incident_id, at_ms=MORNING_MS + 1000, valve="accepted")
     line.say(late)

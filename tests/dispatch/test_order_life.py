@@ -77,7 +77,13 @@ async def test_the_whole_way_to_gas_restored(visit: Visit, records: Records) -> 
     assert stamps == sorted(stamps)
     assert (row["test_passed"], row["test_by"], row["safe_reading_lel"], row["cause"]) == (True, "C1-1", 2.0, "hose")
     (finished,) = await records.rows("SELECT body, actor FROM requests WHERE station = 'line' AND kind = 'order_finished'")
-    assert finished["body"] == {"incident_id": str(visit.message.incident_id), "order_no": visit.order_no, "outcome": "restored"}
+    assert finished["body"] == {
+        "incident_id": str(visit.message.incident_id),
+        "order_no": visit.order_no,
+        "order_kind": "emergency",
+        "outcome": "restored",
+        "test_ms": row["test_ms"],
+    }
     steps = await records.rows("SELECT event, actor FROM order_steps ORDER BY step_no")
     assert [step["event"] for step in steps] == [
         "created", "assign", "accept", "arrive", "make_safe", "record_cause", "pass_test", "valve", "restore", "archive",

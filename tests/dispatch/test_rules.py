@@ -1,12 +1,14 @@
 """Tightness, priority, who is rung in which order, and what an end of a call means."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.station import ContactFacts
+from dispatch.judgement.answers import NOT_SHUT, Answers
 from dispatch.judgement.contacts import calling_order, may_ring
 from dispatch.judgement.priority import priority
 from dispatch.judgement.tightness import TightnessRule, failures
@@ -39,15 +41,35 @@ def test_a_passed_test_lost_no_more_than_a_gauge_step(start: float, end: float, 
         assert start >= 2
 
 
+CLOSED = Answers(valve="reported_closed")
+DANGERS = [
+    *(Answers(valve=valve) for valve in sorted(NOT_SHUT)),
+    Answers(valve="reported_closed", proof="flows"),
+    Answers(valve="reported_closed", proof="holds", clearing="not_clearing"),
+    Answers(valve="reported_closed", proof="not_provable", before_meter=True),
+]
+
+
 def test_priority_rises_with_every_reason() -> None:
-    assert priority("emergency", (), "reported_closed") == 3
-    assert priority("emergency", ("infant",), "reported_closed") == 2
-    assert priority("emergency", ("infant", "infirm"), "no_answer") == 1
-    assert priority("emergency", (), "refused") == 2
-    assert priority("emergency", (), "travel_time_over") == 2
-    assert priority("inspection", (), "none", help_needed=True) == 1
-    assert priority("emergency", (), "commanded") < priority("triage", (), "none") < priority("inspection", (), "none")
-    assert priority("canary", ("infant",), "refused", help_needed=True) == 9
+    assert priority("emergency", (), CLOSED) == 4
+    assert priority("emergency", ("infant",), CLOSED) == 3
+    assert priority("inspection", (), Answers(valve="none"), help_needed=True) == 1
+    none = Answers(valve="none")
+    assert priority("emergency", (), Answers(valve="commanded")) < priority("triage", (), none) < priority("inspection", (), none)
+    assert priority("canary", ("infant",), Answers(valve="refused"), help_needed=True) == 9
+
+
+@pytest.mark.parametrize("answers", DANGERS)
+def test_gas_that_goes_on_is_the_most_urgent_short_of_help_asked(answers: Answers) -> None:
+    for flags in ((), ("infant", "infirm")):
+        assert priority("emergency", flags, answers) == 2
+        assert priority("emergency", flags, CLOSED) > 2
+    assert priority("emergency", (), answers, help_needed=True) == 1
+
+
+@pytest.mark.parametrize("proof", ["none", "not_yet", "due_at_uplink", "holds", "not_provable"])
+def test_what_is_only_not_proven_raises_nothing(proof: Any) -> None:
+    assert priority("emergency", (), Answers(valve="reported_closed", proof=proof, clearing="clearing")) == 4
 
 
 def contact(position: int, phone: str, role: str = "resident") -> ContactFacts:

@@ -8,7 +8,7 @@ import pytest
 
 from core.clock import ManualClock
 from core.station import HomeFacts
-from dispatch import orders
+from dispatch import order_making, orders
 from dispatch.database import Connection, Lane
 from dispatch.settings import DispatchSettings
 from dispatch.station import Station
@@ -123,7 +123,7 @@ async def test_no_crew_gets_two_orders_however_many_hands_give_them_out(database
             message = order_message(call=False, incident_id=uuid4(), home=at(112.9 + number / 100 + index / 1000))
 
             async def both(connection: Connection, message: Any = message) -> None:
-                await orders.make(connection, message, MORNING_MS + number)
+                await order_making.make(connection, [message], MORNING_MS + number)
 
             await lane.run(both)
             await lane.run(lambda connection: orders.share_out(connection, MORNING_MS + number))
@@ -141,10 +141,10 @@ async def test_no_crew_gets_two_orders_however_many_hands_give_them_out(database
 async def test_one_incident_from_many_hands_is_one_order(database: str, records: Records) -> None:
     message = order_message()
     lanes = [Lane(database, f"lane{number}") for number in range(5)]
-    made = await asyncio.gather(*(lane.run(lambda connection: orders.make(connection, message, MORNING_MS)) for lane in lanes))
+    made = await asyncio.gather(*(lane.run(lambda connection: order_making.make(connection, [message], MORNING_MS)) for lane in lanes))
     for lane in lanes:
         await lane.close()
-    assert sum(one is not None for one in made) == 1
+    assert sum(one is not None for (one,) in made) == 1
     assert len(await records.rows("SELECT 1 FROM work_orders")) == 1
     assert await records.rows("SELECT last FROM order_numbers") == [{"last": 1}]
 
@@ -157,4 +157,4 @@ def test_every_set_point_says_what_it_is_in_both_languages() -> None:
 
 @pytest.mark.parametrize(("now_ms", "day"), [(1_775_059_199_999, "2026-04-01"), (1_775_059_200_000, "2026-04-02")])
 def test_the_day_of_an_order_number_is_the_day_in_shanghai(now_ms: int, day: str) -> None:
-    assert orders.local_day(now_ms).isoformat() == day
+    assert order_making.local_day(now_ms).isoformat() == day

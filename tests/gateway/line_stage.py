@@ -1,6 +1,7 @@
 """The stage of the line's tests: devices on paho, dispatch's place at the broker, and a town whose line can be stopped and started."""
 
 import asyncio
+import contextlib
 import csv
 import itertools
 import json
@@ -104,6 +105,10 @@ class DeviceClient(Client):
         return [Command.model_validate_json(payload) for heard, payload in self.listen() if heard == topic]
 
     @property
+    def closes(self) -> list[Command]:
+        return [command for command in self.commands if command.command == "close_valve"]
+
+    @property
     def promises(self) -> list[DownAck]:
         topic = topics.down_ack(self.account)
         return [DownAck.model_validate_json(payload) for heard, payload in self.listen() if heard == topic]
@@ -159,7 +164,8 @@ class DispatchEar(Client):
 class Town:
     """A registry, a database, a broker and a line that can be started again; device ids are of this test alone."""
 
-    def __init__(self, dsn: str, broker: TestBroker, folder: Path) -> None:
+    def __init__(self, dsn: str, broker: TestBroker, folder: Path, state: Path | None = None) -> None:
+        self.state = state
         self.dsn, self.broker, self._folder = dsn, broker, folder
         self.prefix = f"T{next(_prefixes)}"
         self._clients: list[Client] = []
@@ -186,18 +192,43 @@ class Town:
 
     async def start(self) -> None:
         """Start a line over this database and broker; returns when it is healthy."""
-        settings = LineSettings(
+        self.begin()
+        await self.healthy()
+
+    def settings(self) -> LineSettings:
+        return LineSettings(
             mqtt_host=self.broker.host,
             mqtt_port=self.broker.port,
             mqtt_username="line",
             mqtt_password=self.broker.accounts["line"],
             postgres_dsn=self.dsn,
             batch_wait_s=0.02,
+            state_dir="" if self.state is None else str(self.state),
         )
+
+    def begin(self) -> None:
+        """Start a line, whatever its health."""
         self._stop = asyncio.Event()
-        self.line = Line(settings, SystemClock())
+        self.line = Line(self.settings(), SystemClock())
         self._task = asyncio.create_task(self.line.run(self._stop))
-        await self.healthy()
+
+    async def listening(self) -> None:
+        """The line hears both lanes, whatever else is wrong."""
+        links = (self.line.alarm_link, self.line.telemetry_link)
+        await until(lambda: self._died() or all(link.connected for link in links), "both lanes connected")
+
+    async def crash(self) -> None:
+        """The line is gone in the middle of whatever it did: nothing is drained, flushed or said."""
+        assert self._task is not None
+        for link in (self.line.alarm_link, self.line.telemetry_link):
+            task, link._task = link._task, None
+            if task is not None:
+                task.cancel()
+        self.line.snapshots = None
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
 
     async def healthy(self) -> None:
         await until(lambda: self._died() or self.line.health().ok, "health green")

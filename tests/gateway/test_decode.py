@@ -140,6 +140,54 @@ def test_a_leak_in_an_oversized_alarm_is_a_leak() -> None:
     assert (item.event, item.defects) == ("leak", ("oversized",))
 
 
+def test_a_hub_may_send_a_longer_alarm_and_nothing_is_wrong_with_it() -> None:
+    long = encode({**LEAK, "device_id": "D2"}) + b" " * (MAX_ALARM_BYTES_DEVICE + 1)
+    (item,) = decode("HUB", "alarm", long, NOW, hub=True).items
+    assert (item.device_id, item.defects) == ("D2", ())
+    assert reasons(decode("HUB", "alarm", long + b" " * MAX_ALARM_BYTES_HUB, NOW, hub=True)) == ["too_large"]
+
+
+@pytest.mark.parametrize("lane", ["telemetry", "alarm", "ack"])
+@pytest.mark.parametrize(
+    ("named", "reason"), [({}, "no_device_id"), ({"device_id": None}, "no_device_id"), ({"device_id": "a/b"}, "bad_device_id")]
+)
+def test_from_a_hub_an_item_that_names_no_device_is_refused_with_its_reason(lane: Lane, named: dict[str, Any], reason: Reason) -> None:
+    nameless, named_well = (
+        {**raw, **more} for raw, more in [(next(r for k, r, _ in WHOLE if k == lane), m) for m in (named, {"device_id": "D2"})]
+    )
+    found = decode("HUB", lane, encode([nameless, named_well]), NOW, hub=True)
+    assert [item.device_id for item in found.items] == ["D2"]
+    assert [(r.reason, r.device_id, r.count) for r in found.rejections] == [(reason, "HUB", 1)]
+
+
+def test_the_status_of_a_hub_is_its_own_unless_it_names_another() -> None:
+    (own,) = decode("HUB", "status", encode(STATUS), NOW, hub=True).items
+    (childs,) = decode("HUB", "status", encode({**STATUS, "device_id": "D2"}), NOW, hub=True).items
+    assert (own.device_id, childs.device_id) == ("HUB", "D2")
+
+
+def test_a_retained_status_of_a_hub_may_speak_for_its_devices_too() -> None:
+    payload = encode([STATUS, {**STATUS, "device_id": "D2", "seq": 8}, {**STATUS, "device_id": "M2", "seq": 9}])
+    found = decode("HUB", "status", payload, NOW, hub=True, retained=True)
+    assert [(item.device_id, item.retained) for item in found.items] == [("HUB", True), ("D2", True), ("M2", True)]
+    assert not found.rejections
+
+
+def test_a_will_is_timed_by_its_receipt_and_needs_no_counters() -> None:
+    will = one("status", {**STATUS, "online": False, "ts": 1})
+    assert (will.ts, will.boot, will.seq) == (NOW, 3, 7)
+    assert one("status", {**STATUS, "ts": 1}).ts == 1
+    bare = one("status", {"online": False})
+    assert isinstance(bare, StatusItem)
+    assert (bare.online, bare.ts, bare.boot, bare.seq) == (False, NOW, -1, -1)
+
+
+def test_the_retain_flag_is_passed_on_with_every_item() -> None:
+    for lane, raw, _ in WHOLE:
+        assert [i.retained for i in decode("D1", lane, encode([raw, raw]), NOW, retained=True).items] == [True, True]
+        assert [i.retained for i in decode("D1", lane, encode(raw), NOW).items] == [False]
+
+
 def test_one_item_too_many_in_telemetry_is_cut_and_said() -> None:
     items = [{**DETECTOR, "seq": number} for number in range(MAX_ITEMS + 1)]
     found = decode("HUB", "telemetry", encode(items), NOW)
@@ -149,20 +197,29 @@ def test_one_item_too_many_in_telemetry_is_cut_and_said() -> None:
 
 
 def test_on_the_alarm_topic_every_item_is_judged() -> None:
-    items = [{"event": "fault", "ts": 1, "boot": 1, "seq": number} for number in range(MAX_ITEMS)] + [LEAK]
-    found = decode("HUB", "alarm", encode(items), NOW)
+    items = [{"event": "fault", "ts": 1, "boot": 1, "seq": number, "device_id": "D2"} for number in range(MAX_ITEMS)]
+    found = decode("HUB", "alarm", encode([*items, {**LEAK, "device_id": "D3"}]), NOW, hub=True)
     assert len(found.items) == MAX_ITEMS + 1
     last = found.items[-1]
     assert isinstance(last, AlarmItem)
-    assert last.event == "leak"
+    assert (last.event, last.defects) == ("leak", ("too_many_items",))
+    assert not any(item.defects for item in found.items[:-1])
 
 
 def test_good_and_bad_in_one_array_are_told_apart() -> None:
     mixed = [None, {**LEAK, "device_id": "D2"}, 7, [LEAK], {**IDENTITY, "device_id": "D3"}, {**LEAK, "device_id": "D4"}]
     found = decode("HUB", "alarm", encode(mixed), NOW)
     assert [item.device_id for item in found.items] == ["D2", "D4"]
-    assert reasons(found) == ["not_an_object", "not_an_object", "not_an_object", "nothing_recognised"]
-    assert [rejection.device_id for rejection in found.rejections] == ["HUB", "HUB", "HUB", "D3"]
+    refused = [(rejection.reason, rejection.device_id, rejection.count) for rejection in found.rejections]
+    assert refused == [("not_an_object", "HUB", 3), ("nothing_recognised", "D3", 1)]
+
+
+def test_a_payload_of_nothing_but_rubbish_is_few_rejections_however_long_it_is() -> None:
+    rubbish = [{"device_id": f"X{number}"} for number in range(5_000)] + [1] * 20_000
+    found = decode("HUB", "alarm", encode(rubbish), NOW, hub=True)
+    assert found.items == ()
+    assert sum(rejection.count for rejection in found.rejections) == 25_000
+    assert len(found.rejections) <= 110
 
 
 def test_of_duplicate_keys_the_last_counts() -> None:

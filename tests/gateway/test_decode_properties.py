@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
 from core.messages import (
+    MAX_ALARM_BYTES_HUB,
+    MAX_ITEMS,
     Ack,
     Alarm,
     DetectorTelemetry,
@@ -15,7 +17,7 @@ from core.messages import (
     Status,
 )
 from core.topics import Lane
-from gateway.decode import decode
+from gateway.decode import decode, read
 from tests.gateway.payloads import LANES, NOW, WHOLE, encode, sound
 
 
@@ -89,8 +91,66 @@ def test_whatever_the_contract_allows_decodes_to_the_same_values(valid: tuple[La
     assert type(item) is kind
     assert item.defects == ()
     assert item.device_id == (message.device_id or "ACCOUNT")
-    for name in type(message).model_fields.keys() - {"device_id", "ch4_raw"}:
+    # A will is timed by its receipt.
+    will = {"ts"} if isinstance(item, StatusItem) and not item.online else set()
+    assert not will or item.ts == NOW
+    for name in type(message).model_fields.keys() - {"device_id", "ch4_raw"} - will:
         assert getattr(item, name) == getattr(message, name), name
     if isinstance(item, DetectorReading):
         raw = None if message.ch4_raw is None else (message.ch4_raw.value, message.ch4_raw.unit)
         assert (None if item.ch4_raw_value is None else (item.ch4_raw_value, item.ch4_raw_unit)) == raw
+
+
+# -- arrays of a hub -----------------------------------------------------------------------------------------------------------------
+
+_LEAK: dict[str, Any] = {"device_id": "D7", "event": "leak"}
+_BROKEN = (
+    _JSON.filter(lambda raw: not isinstance(raw, dict))
+    | st.dictionaries(st.sampled_from(_NAMES), _JSON)
+    | st.fixed_dictionaries({"event": st.just("leak"), "device_id": st.sampled_from(["a/b", "", "x" * 33]) | st.integers()})
+)
+
+
+@st.composite
+def _array_with_one_leak(draw: st.DrawFn) -> tuple[list[object], int]:
+    """Up to 1,000 items, each broken in one of a few ways, and a leak somewhere among them."""
+    kinds = draw(st.lists(_BROKEN, min_size=1, max_size=8))
+    length = draw(st.integers(1, MAX_ITEMS))
+    items: list[object] = [kinds[number % len(kinds)] for number in range(length)]
+    at = draw(st.integers(0, length - 1))
+    items[at] = {**_LEAK, **draw(st.dictionaries(st.sampled_from(["ts", "boot", "seq", "valve", "cause", "ch4_lel"]), _JSON))}
+    return items, at
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(array=_array_with_one_leak(), hub=st.booleans())
+def test_a_leak_anywhere_in_an_array_is_found_with_every_other_item_broken(array: tuple[list[object], int], hub: bool) -> None:
+    items, _ = array
+    payload = encode(items)
+    assume(len(payload) <= MAX_ALARM_BYTES_HUB)
+    found = decode("HUB", "alarm", payload, NOW, hub=hub)
+    sound(found, "alarm", payload)
+    leaks = [item for item in found.items if isinstance(item, AlarmItem) and item.event == "leak" and item.device_id == "D7"]
+    assert len(leaks) >= 1
+    assert len(found.items) + sum(rejection.count for rejection in found.rejections) == len(items)
+    if hub:
+        assert all(isinstance(raw, dict) for raw in items) or found.rejections
+    assert {item.device_id for item in found.items if hub} <= {"D7", *(str(raw.get("device_id")) for raw in items if isinstance(raw, dict))}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(array=_array_with_one_leak())
+def test_a_leak_is_read_before_anything_behind_it_is(array: tuple[list[object], int]) -> None:
+    items, at = array
+    payload = encode(items)
+    assume(len(payload) <= MAX_ALARM_BYTES_HUB)
+    asked: list[object] = []
+
+    def wanted(raw: object, device_id: str) -> bool:
+        asked.append(raw)
+        return True
+
+    for found in read("HUB", "alarm", payload, NOW, hub=True, wanted=wanted):
+        if isinstance(found, AlarmItem) and found.event == "leak" and found.device_id == "D7":
+            break
+    assert len(asked) <= at + 1

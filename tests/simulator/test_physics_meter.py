@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.physics import appliances
-from simulator.physics.meter import Meter, MeterMake, begin_close, begin_open, step
+from simulator.physics.meter import Meter, MeterMake, begin_close, begin_open, opens_by_key_alone, step, with_credit
 
 flows_m3h = st.floats(0.0, 6.0)
 times_s = st.floats(0.0, 600.0)
@@ -19,7 +19,9 @@ makes = st.builds(
     travel_s=st.sampled_from([0.0, 1.5, 3.0, 12.0]),
     linkage_delay_s=st.sampled_from([None, 0.0, 0.5, 4.0]),
     stuck=st.booleans(),
+    stuck_tries=st.sampled_from([0, 0, 1, 2]),
     leak_by_m3h=st.sampled_from([0.0, 0.03, 0.5]),
+    leak_by_tries=st.sampled_from([None, 1, 2]),
 )
 moves = st.tuples(st.sampled_from(["wait", "close", "open"]), times_s, flows_m3h, flows_m3h, st.booleans())
 
@@ -120,6 +122,52 @@ def test_a_worn_valve_leaks_by_and_a_coarse_register_hides_it_for_twenty_minutes
     assert shown.flow_m3h == pytest.approx(0.03)
     # Nothing draws: the pipe behind the valve fills and then nothing passes.
     assert step(worn, 1201.0).index_m3 == 0.0
+
+
+@given(st.integers(1, 4))
+def test_a_valve_that_stalls_is_on_its_way_for_ever_until_it_was_driven_often_enough(stuck_tries: int) -> None:
+    meter = Meter(MeterMake(stuck_tries=stuck_tries))
+    for _ in range(stuck_tries):
+        meter = step(begin_close(meter, "command"), 3_600.0, leak_m3h=1.0)
+        assert (meter.valve, meter.flow_m3h, meter.moving) == ("closing", 1.0, False)
+    meter = step(begin_close(meter, "command"), 10.0, leak_m3h=1.0)
+    assert (meter.valve, meter.flow_m3h) == ("closed", 0.0)
+
+
+def test_a_close_during_the_travel_is_no_further_try() -> None:
+    moving = step(begin_close(Meter(MeterMake(stuck_tries=1)), "command"), 1.0)
+    assert begin_close(moving, "command") == moving
+
+
+def test_a_worn_valve_is_seated_by_a_further_close_or_by_a_hand() -> None:
+    make = MeterMake(leak_by_m3h=0.4, leak_by_tries=1)
+    worn = step(begin_close(Meter(make), "command"), 10.0, leak_m3h=1.0)
+    assert (worn.valve, worn.flow_m3h) == ("closed", 0.4)
+    for cause in ("command", "manual"):
+        seated = step(begin_close(worn, "command" if cause == "command" else "manual"), 10.0, leak_m3h=1.0)
+        assert (seated.valve, seated.cause, seated.flow_m3h, seated.index_m3) == ("closed", "command", 0.0, worn.index_m3)
+
+
+def test_a_hand_turns_what_a_motor_cannot() -> None:
+    stalled = step(begin_close(Meter(MeterMake(stuck_tries=9)), "command"), 100.0)
+    assert step(begin_close(stalled, "manual"), 10.0).valve == "closed"
+
+
+def test_prepaid_gas_runs_out_closes_for_arrears_and_payment_alone_opens_nothing() -> None:
+    meter = Meter(MeterMake(price_cny_m3=3.0), credit_cny=1.0)
+    spent = step(meter, 3_600.0, demand_m3h=1.0)
+    assert spent.credit_cny == pytest.approx(-2.0)
+    closed = step(spent, 10.0, demand_m3h=1.0)
+    assert (closed.valve, closed.cause, opens_by_key_alone(closed)) == ("closed", "arrears", False)
+    paid = step(with_credit(closed, 50.0), 600.0, demand_m3h=1.0)
+    assert (paid.valve, paid.credit_cny, opens_by_key_alone(paid)) == ("closed", 50.0, True)
+
+
+def test_money_is_no_key_to_a_valve_that_a_leak_closed() -> None:
+    linked = step(Meter(credit_cny=5.0), 10.0, detector_alarm=True)
+    used_up = step(with_credit(linked, -1.0), 60.0, detector_alarm=True)
+    assert (used_up.valve, used_up.cause) == ("closed", "linkage")
+    assert opens_by_key_alone(with_credit(used_up, 100.0)) is False
 
 
 def test_the_key_at_the_meter_opens_it_and_clears_the_cause() -> None:

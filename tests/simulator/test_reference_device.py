@@ -216,6 +216,46 @@ async def test_an_open_that_came_late_or_was_overtaken_by_a_close_moves_nothing(
         assert device.valve == "closed"
 
 
+@pytest.mark.parametrize("kind", [Detector, Meter])
+async def test_what_it_does_not_know_and_what_is_not_for_it_it_ignores(broker: TestBroker, platform: Platform, kind: type[Device]) -> None:
+    device = kind(platform.account)
+    async with living(device, broker, platform):
+        platform.send({**platform.command("close_valve"), "device_id": "somebody-else"})
+        platform.send({**platform.command("report"), "command": "dance"})
+        platform.send({**platform.command("report"), "vendor": {"x": [1]}})
+        await until(lambda: platform.acks())
+        assert [(a["command"], a["result"]) for a in platform.up["ack"]] == [("report", "done")]
+        assert getattr(device, "valve", "open") == "open"
+
+
+async def test_a_reboot_counts_up_and_keeps_answers_order_and_alarms_and_forgets_an_open(broker: TestBroker, platform: Platform) -> None:
+    device = Meter(platform.account, repeat_s=(0.05, 0.1))
+    device.travel_s, device.away_s, device.key_pressed = 0.01, (0.0, 0.05), True
+    async with living(device, broker, platform):
+        close = platform.send(platform.command("close_valve"))
+        await until(lambda: len(platform.acks()) == 2)
+        done, boot = platform.up["ack"][-1], device.boot
+        alarm = asyncio.create_task(device.raise_alarm(event="tamper"))
+        opened = platform.send(platform.command("open_valve"))
+        await until(lambda: len(platform.acks()) == 3)
+        device.reboot()
+        await until(lambda: platform.up["status"][-1]["boot"] == boot + 1)
+        repeated = len(platform.up["alarm"])
+        await until(lambda: len(platform.up["alarm"]) > repeated)
+        assert platform.up["alarm"][-1] == platform.up["alarm"][0]
+        platform.promise(platform.up["alarm"][0])
+        await asyncio.wait_for(alarm, PATIENCE_S)
+        platform.send(close)
+        await until(lambda: len(platform.acks()) == 4)
+        assert platform.up["ack"][-1] == done
+        platform.send(platform.command("close_valve", order_no=close["order_no"] - 1))
+        await until(lambda: len(platform.acks()) == 5)
+        assert platform.acks()[-1] == ("rejected", "closed")
+        await until(lambda: not device.tasks)
+        assert [a["result"] for a in platform.up["ack"] if a["command_id"] == opened["command_id"]] == ["accepted"]
+        assert device.valve == "closed"
+
+
 async def test_as_a_program_it_leaks_and_its_last_will_says_that_it_is_gone(broker: TestBroker, platform: Platform) -> None:
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "simulator.reference_device", "--host", broker.host, "--port", str(broker.port)),

@@ -1,86 +1,13 @@
 """A town on a clock of its own: what its devices publish and how it obeys, without a broker."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from core.clock import ManualClock
-from core.messages import Command, CommandName, DownAck
-from core.topics import down_ack, down_command
-from simulator.narration import StoryLine
-from simulator.world.home import DevicePlace, HomePlan, SimulatedHome, Traits
-from simulator.world.town import TICK_S, Town
-
-FAST = Traits(wake_s=4.5, telemetry_s=10.0)
-INCIDENT = UUID(int=77)
-
-
-def plan(number: int, account: str | None = None) -> HomePlan:
-    meter = DevicePlace(f"M{number}", account or f"M{number}")
-    detector = DevicePlace(f"D{number}", account or f"D{number}")
-    return HomePlan(f"H{number}", (detector,), meter, address_zh="甲", address_en="A")
-
-
-@dataclass
-class Air:
-    """What the broker would have got."""
-
-    sent: list[tuple[str, dict[str, Any], int, bool]] = field(default_factory=list)
-
-    def send(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        self.sent.append((topic, json.loads(payload), qos, retain))
-
-    def on(self, topic: str) -> list[dict[str, Any]]:
-        return [payload for name, payload, _, _ in self.sent if name == topic]
-
-
-@dataclass
-class Scene:
-    town: Town
-    clock: ManualClock
-    air: Air
-    story: list[StoryLine]
-
-    async def pass_time(self, seconds: float) -> None:
-        for _ in range(round(seconds / TICK_S)):
-            await self.clock.advance(TICK_S)
-            self.town.tick()
-
-    async def until_alarm(self) -> None:
-        for _ in range(3_000):
-            await self.pass_time(TICK_S)
-            if self.town.record.leaks[-1].published_ms is not None:
-                return
-        raise AssertionError("the detector never alarmed")
-
-    def command(self, number: int, name: CommandName, order_no: int, account: str = "M1", device_id: str = "M1") -> None:
-        now = self.clock.now_ms()
-        command = Command(
-            device_id=device_id,
-            command_id=UUID(int=number),
-            order_no=order_no,
-            command=name,
-            incident_id=INCIDENT,
-            reason="leak",
-            issued_at=now,
-            expires_at=now + 60_000,
-        )
-        self.town.receive(down_command(account), command.model_dump_json().encode())
-
-    def promise(self, alarm: dict[str, Any], account: str = "D1") -> None:
-        ack = DownAck(device_id=account, ts=alarm["ts"], boot=alarm["boot"], seq=alarm["seq"])
-        self.town.receive(down_ack(account), ack.model_dump_json().encode())
-
-
-def scene(traits: Traits = FAST, homes: int = 2, account: str | None = None) -> Scene:
-    clock, air, story = ManualClock(), Air(), []  # type: ManualClock, Air, list[StoryLine]
-    built = [SimulatedHome(plan(number, account if number == 1 else None), traits, 7) for number in range(1, homes + 1)]
-    town = Town(built, seed=7, boot=3, clock=clock, send=air.send, narrate=story.append)
-    town.begin()
-    return Scene(town, clock, air, story)
+from simulator.world.town import TICK_S
+from tests.simulator.town_stage import FAST, INCIDENT, scene
 
 
 async def test_every_device_introduces_itself_and_reports_at_its_interval() -> None:

@@ -49,7 +49,8 @@ CREATE TABLE valve_holds (
     lifted_why  text
 );
 COMMENT ON TABLE valve_holds IS 'why a valve is kept closed: set by an event, lifted by its own authority alone';
-CREATE UNIQUE INDEX valve_holds_in_force ON valve_holds (home_id, hold, cause) WHERE lifted_ms IS NULL;
+-- Not unique, for the same reason as the conditions below.
+CREATE INDEX valve_holds_in_force ON valve_holds (home_id, hold, cause) WHERE lifted_ms IS NULL;
 CREATE INDEX valve_holds_home ON valve_holds (home_id, set_ms);
 
 CREATE TABLE home_conditions (
@@ -62,8 +63,15 @@ CREATE TABLE home_conditions (
     ended_ms    bigint
 );
 COMMENT ON TABLE home_conditions IS 'homes that cannot detect (blind), are not heard (silent) or have no mains (powerless), from when to when';
-CREATE UNIQUE INDEX home_conditions_now ON home_conditions (device_id, condition) WHERE ended_ms IS NULL;
+-- Not unique: a line that started without the database may begin one anew before it has read that it was under way.
+CREATE INDEX home_conditions_now ON home_conditions (device_id, condition) WHERE ended_ms IS NULL;
 CREATE INDEX home_conditions_home ON home_conditions (home_id, since_ms);
+
+CREATE TABLE line_journal (
+    identity    uuid PRIMARY KEY,
+    position    bigint NOT NULL
+);
+COMMENT ON TABLE line_journal IS 'up to which record the database holds what the line wrote to its own journal: a start replays the rest';
 
 -- Written by dispatch alone: an order message of an incident whose place has an open order of that kind under another incident id.
 CREATE TABLE order_aliases (
@@ -72,6 +80,7 @@ CREATE TABLE order_aliases (
     at_ms       bigint NOT NULL,
     PRIMARY KEY (incident_id, order_id)
 );
+CREATE INDEX order_aliases_order ON order_aliases (order_id);
 
 ALTER TABLE work_orders
     ADD COLUMN proof text NOT NULL DEFAULT 'none',
@@ -79,11 +88,13 @@ ALTER TABLE work_orders
     ADD COLUMN clearing text NOT NULL DEFAULT 'unknown',
     ADD COLUMN before_meter boolean NOT NULL DEFAULT false,
     ADD COLUMN answer_due_ms bigint;
+CREATE INDEX work_orders_place ON work_orders ((place ->> 'place'), kind) WHERE archived_ms IS NULL;
 
 -- migrate:down
+DROP INDEX work_orders_place;
 ALTER TABLE work_orders
     DROP COLUMN proof, DROP COLUMN proof_due_ms, DROP COLUMN clearing, DROP COLUMN before_meter, DROP COLUMN answer_due_ms;
-DROP TABLE order_aliases, home_conditions, valve_holds, incident_aliases;
+DROP TABLE order_aliases, line_journal, home_conditions, valve_holds, incident_aliases;
 ALTER TABLE device_state DROP COLUMN last_order_no, DROP COLUMN counter_resets, DROP COLUMN retained_items;
 ALTER TABLE incidents
     DROP COLUMN proof, DROP COLUMN proof_due_ms, DROP COLUMN holds_ms, DROP COLUMN clearing, DROP COLUMN clearing_ms,

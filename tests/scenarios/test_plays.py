@@ -1,0 +1,71 @@
+"""Many plays and their table: what counts as it should, and how it is shown."""
+
+from typing import Any
+
+import pytest
+
+from core.errors import UserError
+from deploy.plays import UNDER_FIRE, Play, Played, result_table, the_plays
+
+FIGURES = {
+    "T2_T3": {"p50": 1.0, "p99": 1.0, "longest": 1.0, "count": 1},
+    "T2_T6a": {"p50": 14.0, "p99": 90.0, "longest": 95.0, "count": 50},
+    "T2_T8": None,
+}
+
+
+def played(play: Play, status: int, *broken: str, **more: Any) -> Played:
+    findings = [{"key": key, "verdict": "broken"} for key in broken] + [{"key": "no_leak_lost", "verdict": "held"}]
+    return Played(play, status, 61.2, {"ok": not broken, "findings": findings, "figures": FIGURES, **more}, "")
+
+
+def test_a_whole_play_must_be_green_and_a_broken_one_red() -> None:
+    whole, broken = Play("single-leak"), Play("single-leak", broken=True)
+    assert played(whole, 0).as_it_should
+    assert not played(whole, 1, "expected_order").as_it_should
+    assert played(broken, 1, "expected_household").as_it_should
+    assert not played(broken, 0).as_it_should
+
+
+def test_a_play_without_a_report_is_never_as_it_should_be() -> None:
+    for broken in (False, True):
+        for status in (0, 1, 2, 124):
+            assert not Played(Play("single-leak", broken=broken), status, 3.0, {}, "").as_it_should
+
+
+def test_the_table_has_a_line_a_scenario_with_its_figures_and_what_turned_red() -> None:
+    counts = {"incidents": 50, "orders": 50, "calls": 60, "aliases": 0, "attempts": 52, "resends": 2, "alarm_repeats": 9}
+    storm = {"leaking": 50, "kills": {"line": 3}, "counts": counts}
+    ended = [
+        played(Play("single-leak"), 0),
+        played(Play("single-leak", broken=True), 1, "expected_household"),
+        played(Play("storm-50"), 1, "every_home_called", **storm),
+        played(Play("storm-50", broken=True), 0),
+        Played(Play("canary"), 2, 1.0, {}, ""),
+    ]
+    english = "\n".join(result_table(ended, "en"))
+    lines = english.splitlines()
+    assert lines[0].startswith("scenario")
+    assert "green" in lines[1]
+    assert "14 / 90" in lines[1]
+    assert "yes (expected_household)" in lines[1]
+    assert "red: every_home_called" in lines[2]
+    assert "NO (green)" in lines[2]
+    assert "no report (exit status 2)" in lines[3]
+    assert "storm-50: 50 homes leaked, 50 incidents" in english
+    assert "kill -9: line ×3" in english
+    chinese = "\n".join(result_table(ended, "zh"))
+    for words in ("场景", "全部成立", "违反：every_home_called", "没有报告", "泄漏 50 户"):
+        assert words in chinese
+
+
+def test_what_is_played() -> None:
+    everything = the_plays((), short=False, broken=True)
+    assert Play("storm-1000") in everything
+    assert Play("storm-1000", broken=True) in everything
+    storm, arguments = UNDER_FIRE
+    assert Play(storm, arguments=arguments) in everything
+    assert the_plays(("canary",), short=False, broken=False) == [Play("canary")]
+    assert Play("storm-1000") not in the_plays((), short=True, broken=False)
+    with pytest.raises(UserError, match="no scenario earthquake"):
+        the_plays(("earthquake",), short=False, broken=False)
