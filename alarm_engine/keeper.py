@@ -27,9 +27,6 @@ log = structlog.get_logger()
 _FIRST_RETRY_S: Final = 0.5
 _LONGEST_RETRY_S: Final = 5.0
 _TIDY_FROM_BYTES: Final = 16 * 1024 * 1024
-_NEVER_REACHED: Final = 1 << 32
-"""More numbers than one life can give without a single sync. The database and the snapshot may know of records that the disk never got;
-were their numbers given again, what is under them now would be taken for committed, and dropped."""
 _KEYS: Final = {"incidents": "incident_id", "commands": "command_id", "holds": "hold_id", "conditions": "condition_id"}
 
 
@@ -62,7 +59,7 @@ class Keeper:
             return []
         try:
             replay = self._journal.open()
-            self._journal.skip(_NEVER_REACHED)
+            self._begin_numbers(self._journal)
         except JournalError as error:
             self._readable = False
             self._fails(error)
@@ -82,6 +79,21 @@ class Keeper:
         for number, rows in found:
             self._ledger.queue(Entry(rows, None, None, time.perf_counter(), number, replayed=True, durable=True))
         return found
+
+    def met(self, position: int) -> None:
+        """The database is there, and has everything of earlier lives up to this record. Before anything is written to it."""
+        self._ledger.drop_committed(position)
+        if self._journal is not None and self._journal.last_number <= position:
+            # The clock was set back since. What was numbered below it meanwhile gets new numbers.
+            self._journal.skip_to(position)
+            self.renew()
+
+    @staticmethod
+    def _begin_numbers(journal: Journal) -> None:
+        """Begin above every number of earlier lives, those included that the disk never got: the database and the snapshot may know of
+        them, and were they given again, what is under them now would be taken for committed, and dropped. Nobody gives one a nanosecond.
+        """
+        journal.skip_to(time.time_ns())
 
     @property
     def identity(self) -> UUID | None:
@@ -190,7 +202,7 @@ class Keeper:
             if not self._readable:
                 # It could not be read at the start. What is in it is older than all that was decided since: kept, not replayed.
                 replay = await asyncio.to_thread(journal.open)
-                journal.skip(_NEVER_REACHED)
+                self._begin_numbers(journal)
                 if replay.records:
                     aside = await asyncio.to_thread(journal.put_aside, f"unread-{time.time_ns() // 1_000_000}")
                     log.error("a journal that could not be read at the start is put aside", files=[str(path) for path in aside])

@@ -133,10 +133,9 @@ class Journal:
             raise JournalError(f"the journal in {self._folder} cannot be read: {error}") from error
         return replay
 
-    def skip(self, numbers: int) -> None:
-        """Give the next record a number so much higher. For an owner who told somebody of a number that may not have reached the disk."""
-        self.last_number += numbers
-        self.durable_number = self.last_number
+    def skip_to(self, number: int) -> None:
+        """Give the next record a higher number than this. For an owner who told somebody of a number that may not have reached the disk."""
+        self.last_number = self.durable_number = max(self.last_number, number)
 
     def put_aside(self, suffix: str) -> list[Path]:
         """Rename every file of this journal (``suffix`` is added), so that it is kept and not read again. Blocking."""

@@ -203,7 +203,7 @@ class Line:
         await self.lock.take_database()
         row = await (await connection.execute(JOURNAL_POSITION, {"journal": self.keeper.identity})).fetchone()
         await connection.execute(FORMER_JOURNALS, {"journal": self.keeper.identity})
-        self.ledger.drop_committed(0 if row is None else row[0])
+        self.keeper.met(0 if row is None else row[0])
         if self._alone:
             await self._load_registry(connection)
             aliases = await reconcile(self.engine, connection, lambda: [entry.rows for entry in self.ledger.waiting])

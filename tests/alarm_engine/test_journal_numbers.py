@@ -93,6 +93,27 @@ def command(number: int, state: str) -> Rows:
     return Rows(commands={UUID(int=number): row})
 
 
+def test_nor_in_the_life_after_one_whose_first_record_was_lost(world: World) -> None:
+    async def story() -> None:
+        await world.life()
+        assert await world.put(note(1))
+        await world.crash()
+        await world.life()
+        world.disk.fail("full")
+        assert all([await world.put(note(number)) for number in (2, 3)])
+        await world.crash()
+        await world.life()
+        world.database.up = False
+        assert await world.put(note(4))
+        await world.crash()
+        world.database.up = True
+        await world.life()
+        await asyncio.sleep(1.0)
+        assert world.stored() == {1, 2, 3, 4}
+
+    run(world, story())
+
+
 def test_a_log_written_anew_in_mid_commit_sets_nothing_back(world: World) -> None:
     async def story() -> None:
         await world.life()
