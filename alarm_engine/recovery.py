@@ -22,6 +22,7 @@ from alarm_engine.picture import Picture
 from alarm_engine.rows import Rows
 from core.items import Identity
 from core.station import STATION_MESSAGE
+from core.store.server_cursor import server_cursor
 
 log = structlog.get_logger()
 
@@ -167,7 +168,7 @@ def rename(rows: Rows, alias: UUID, key: UUID) -> None:
 
 async def _each(connection: Connection, query: LiteralString, take: Callable[[Row], object], given: dict[str, Any] | None = None) -> None:
     """Take every row, in pieces, so that a city's devices do not hold up the loop."""
-    async with connection.transaction(), connection.cursor("recovery", row_factory=dict_row) as cursor:
+    async with connection.transaction(), server_cursor(connection, "recovery", row_factory=dict_row) as cursor:
         await cursor.execute(query, given)
         while found := await cursor.fetchmany(_ROWS_AT_ONCE):
             for row in found:

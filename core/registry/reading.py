@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString
 from psycopg import AsyncConnection
 
 from core.registry.model import Contact, Device, Home
+from core.store.server_cursor import server_cursor
 
 ROWS_AT_ONCE: Final = 500
 """A few milliseconds of work between two looks at the event loop."""
@@ -73,7 +74,7 @@ async def load_registry(conn: AsyncConnection[Any], since_version: int = 0) -> R
 async def _pieces(
     conn: AsyncConnection[Any], name: str, query: LiteralString, given: dict[str, int]
 ) -> AsyncIterator[list[tuple[Any, ...]]]:
-    async with conn.cursor(name, binary=True) as cursor:
+    async with server_cursor(conn, name, binary=True) as cursor:
         await cursor.execute(query, given)
         while found := await cursor.fetchmany(ROWS_AT_ONCE):
             yield found
