@@ -181,7 +181,7 @@ def _own_broker(account: str, terminal: Terminal) -> Iterator[tuple[_Place, str]
     folder = Path(tempfile.mkdtemp(prefix="gas-sentinel-"))
     # The broker may run under another account, which has to get through here.
     folder.chmod(0o755)
-    ours, devices = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    ours, devices = secrets.token_hex(12), secrets.token_hex(12)
     server = MosquittoServer(folder / "mosquitto", found, {_PLATFORM: ours}, say=terminal.say)
     try:
         server.set_device_accounts({account: password_hash(devices)})

@@ -90,7 +90,7 @@ class DataFolder:
         if file.exists():
             known = json.loads(file.read_text(encoding="utf-8"))
         if not all(name in known for name in STATION_ACCOUNTS):
-            known = {name: secrets.token_urlsafe(24) for name in STATION_ACCOUNTS} | known
+            known = {name: secrets.token_hex(24) for name in STATION_ACCOUNTS} | known
             write_private(file, json.dumps(known, indent=1) + "\n")
         return {name: known[name] for name in STATION_ACCOUNTS}
 

@@ -52,7 +52,8 @@ def issue_credentials(cursor: Cursor[Any], path: Path) -> int:
     """
     held = _held(path)
     accounts = [str(account) for (account,) in cursor.execute(_WITHOUT).fetchall()]
-    passwords = {account: secrets.token_urlsafe(_PASSWORD_BYTES) for account in accounts}
+    # Hexadecimal: one that begins with "-" is an option on a command line and a formula in a spreadsheet.
+    passwords = {account: secrets.token_hex(_PASSWORD_BYTES) for account in accounts}
     # The hash lets go of the interpreter's lock: a city's 384,000 take every core there is.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         hashes = pool.map(password_hash, passwords.values())

@@ -171,7 +171,7 @@ class MosquittoServer:
         The broker judges a certificate at the handshake alone. So the account's session is taken over once, on the loopback, by a
         password that only this moment knows: that ends the connection, and leaves what waits in the session where it is.
         """
-        secret = secrets.token_urlsafe(24)
+        secret = secrets.token_hex(24)
         hashed = password_hash(secret)
         try:
             self._write_passwords(dict.fromkeys(accounts, hashed))

@@ -146,7 +146,7 @@ class PostgresServer:
     def _make_cluster(self) -> None:
         if not self._password_file.exists():
             self._password_file.touch(mode=0o600)
-            self._password_file.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
+            self._password_file.write_text(secrets.token_hex(24) + "\n", encoding="ascii")
         own(self._password_file, self._account, 0o600)
         done = self._run(
             "initdb",

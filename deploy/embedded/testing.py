@@ -82,7 +82,7 @@ class TestBroker:
     def account(self, name: str) -> str:
         """Make sure that a device or hub account exists; returns its password. The broker knows it when this returns."""
         if name not in self.accounts:
-            self.accounts[name] = secrets.token_urlsafe(12)
+            self.accounts[name] = secrets.token_hex(12)
             self.server.set_device_accounts({a: password_hash(p) for a, p in self.accounts.items() if a not in STATION_ACCOUNTS})
             deadline = time.monotonic() + _RELOAD_SECONDS
             while connect_code(self.host, self.port, name, self.accounts[name]) != ACCEPTED:
@@ -111,7 +111,7 @@ def start_test_broker(folder: Path, authority: Path | None = None) -> TestBroker
     if found is None:
         raise LookupError("no mosquitto on this machine, and none could be unpacked")
     place = reachable_folder(folder) / "mosquitto"
-    accounts = {name: secrets.token_urlsafe(12) for name in STATION_ACCOUNTS}
+    accounts = {name: secrets.token_hex(12) for name in STATION_ACCOUNTS}
     server = MosquittoServer(place, found, accounts)
     if authority is not None:
         server.door = DeviceDoor(authority, free_port())

@@ -299,6 +299,14 @@ def test_credentials_are_issued_once_to_those_who_serve(database: str, files: Fi
     assert query(database, "SELECT account FROM broker_accounts ORDER BY 1") == [("D2",), ("D3",), ("HUB-1",), ("M2",), ("M3",)]
 
 
+def test_an_issued_password_is_no_option_on_a_command_line_and_no_formula_in_a_sheet(database: str, files: Files, tmp_path: Path) -> None:
+    out = tmp_path / "credentials.csv"
+    import_homes(database, files.of(*(home(n) for n in range(1, 101))), credentials_out=out)
+    passwords = [password for _, password in csv.reader(out.read_text(encoding="utf-8").splitlines()[1:])]
+    assert len(set(passwords)) == 200
+    assert all(password.isalnum() for password in passwords)
+
+
 def test_a_file_that_holds_no_credentials_is_left_alone(database: str, files: Files, tmp_path: Path) -> None:
     out = tmp_path / "diary.txt"
     out.write_text("dear diary\n", encoding="utf-8")
