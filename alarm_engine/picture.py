@@ -7,9 +7,10 @@ Refuses to know files and the database.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from alarm_engine.rows import Rows
@@ -17,7 +18,9 @@ from alarm_engine.state import LineState
 from core.items import Identity
 
 Plain = dict[str, Any]
-_PIECE: Final = 50
+_T = TypeVar("_T")
+_PIECE_S: Final = 0.0005
+_TOGETHER: Final = 200
 _MOST_ALARMS: Final = 20_000
 
 
@@ -74,11 +77,11 @@ class Picture:
         for line in lines[1:]:
             name, *value = json.loads(line)
             if name == "orders":
-                picture.orders = value[0]
+                picture.orders.update(value[0])
             elif name == "alarms":
-                picture.alarms = {(a[0], a[1], a[2], a[3]): None for a in value[0]}
+                picture.alarms.update({(a[0], a[1], a[2], a[3]): None for a in value[0]})
             elif name == "closed":
-                picture.closed = dict.fromkeys(value[0])
+                picture.closed.update(dict.fromkeys(value[0]))
             else:
                 getattr(picture, name)[value[0]] = value[1]
         return picture
@@ -90,37 +93,49 @@ def head(made_ms: int, identity: str, number: int) -> bytes:
 
 
 async def pieces(state: LineState, words: dict[UUID, bytes]) -> AsyncIterator[list[bytes]]:
-    """What the line knows now, as lines of a picture after its first one, in pieces of about a millisecond each.
+    """What the line knows now, as lines of a picture after its first one, in pieces of about half a millisecond each: a leak that comes
+    in between waits no longer than that.
 
     It may change between two pieces: whoever restores replays the journal from the number at which the first piece was made.
     """
-    incidents = list(state.incidents.values())
-    for start in range(0, len(incidents), _PIECE):
-        made = []
-        for incident in incidents[start : start + _PIECE]:
-            if incident.state != "open":
-                continue
-            key = str(incident.incident_id)
-            made += [_dump(["incidents", key, incident.row()]), _dump(["memory", key, incident.memory()])]
-            watched = {incident.meter_id, incident.device_id, *(incident.home.detector_ids if incident.home is not None else ())}
-            views = (state.devices.views.get(device_id or "") for device_id in watched)
-            made += [_dump(["devices", view.device_id, view.row()]) for view in views if view is not None]
-        yield made
-        await asyncio.sleep(0)
-    commands = list(state.commands.values())
+    made: list[bytes] = []
+    began = time.perf_counter()
+    for line in _lines(state, words):
+        made.append(line)
+        if time.perf_counter() - began > _PIECE_S:
+            yield made
+            made = []
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+    yield made
+
+
+def _lines(state: LineState, words: dict[UUID, bytes]) -> Iterator[bytes]:
+    """Each line is short work; what is long is told in several."""
+    for incident in list(state.incidents.values()):
+        if incident.state != "open":
+            continue
+        key = str(incident.incident_id)
+        yield _dump(["incidents", key, incident.row()])
+        yield _dump(["memory", key, incident.memory()])
+        for device_id in {incident.meter_id, incident.device_id, *(incident.home.detector_ids if incident.home is not None else ())}:
+            if (view := state.devices.views.get(device_id or "")) is not None:
+                yield _dump(["devices", view.device_id, view.row()])
     orders: dict[str, int] = {}
-    for start in range(0, len(commands), 10 * _PIECE):
-        made = []
-        for record in commands[start : start + 10 * _PIECE]:
-            orders[record.device_id] = max(orders.get(record.device_id, 0), record.order_no)
-            if record.under_way or record.incident_id in state.incidents or state.loose_closes.get(record.device_id) is record:
-                made.append(_dump(["commands", str(record.command_id), record.row()]))
-        yield made
-        await asyncio.sleep(0)
-    yield [_dump(["orders", orders]), _dump(["alarms", state.alarms.durable(_MOST_ALARMS)])]
-    yield [_dump(["holds", str(row["hold_id"]), row]) for row in state.holds_in_force()]
-    yield [_dump(["closed", [str(key) for key in state.closed_lately]])]
-    yield [b'["words","%s",%s]' % (str(key).encode(), payload) for key, payload in list(words.items())]
+    for record in list(state.commands.values()):
+        orders[record.device_id] = max(orders.get(record.device_id, 0), record.order_no)
+        if record.under_way or record.incident_id in state.incidents or state.loose_closes.get(record.device_id) is record:
+            yield _dump(["commands", str(record.command_id), record.row()])
+    yield from (_dump(["orders", dict(some)]) for some in _parts(list(orders.items())))
+    yield from (_dump(["alarms", some]) for some in _parts(state.alarms.durable(_MOST_ALARMS)))
+    yield from (_dump(["holds", str(row["hold_id"]), row]) for row in state.holds_in_force())
+    yield from (_dump(["closed", some]) for some in _parts([str(key) for key in state.closed_lately]))
+    for message_id, payload in list(words.items()):
+        yield b'["words","%s",%s]' % (str(message_id).encode(), payload)
+
+
+def _parts(things: list[_T]) -> Iterator[list[_T]]:
+    return (things[start : start + _TOGETHER] for start in range(0, len(things), _TOGETHER))
 
 
 def _dump(value: object) -> bytes:

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 REGISTRY_FILE: Final = "registry.lines"
 SNAPSHOT_FILE: Final = "snapshot.lines"
-_PIECE: Final = 200
+_PIECE: Final = 50
 _ASIDE_KEPT: Final = 4
 _RESERVED: Final = 2
 _T = TypeVar("_T")
@@ -169,16 +169,11 @@ async def _write(path: Path, pieces: AsyncIterator[list[bytes]]) -> int:
     writing = await asyncio.to_thread(Writing, path)
     try:
         async for piece in pieces:
-            await asyncio.to_thread(_lines, writing, piece)
+            await asyncio.to_thread(writing.add, piece)
         return await asyncio.to_thread(writing.finish)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(_give_up, writing))
         raise
-
-
-def _lines(writing: Writing, lines: list[bytes]) -> None:
-    for line in lines:
-        writing.line(line)
 
 
 def _give_up(writing: Writing) -> None:

@@ -1,7 +1,7 @@
 """What the line knows right now, in one place: registry, devices, open incidents, commands. Only the engine and the valve desk write it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -145,9 +145,10 @@ class LineState:
                 hold = HoldRecord.from_row(row)
                 self.holds.setdefault(hold.home_id, {})[hold.key] = hold
 
-    def holds_in_force(self) -> list[Row]:
-        """The rows of every hold in force, for the snapshot."""
-        return [hold.row() for holds in self.holds.values() for hold in holds.values()]
+    def holds_in_force(self) -> Iterator[Row]:
+        """The rows of every hold in force, one by one, for the snapshot; holds may come and go meanwhile."""
+        for holds in list(self.holds.values()):
+            yield from [hold.row() for hold in holds.values()]
 
     def ended(self, incident_id: UUID) -> None:
         """Remember that an incident is over: a late answer to its close opens it no more."""

@@ -251,4 +251,4 @@ async def test_the_place_of_a_hotline_report_is_its_address(desk: Desk) -> None:
     assert (order.home.address_zh, order.home.home_id, order.valve) == ("五一大道 1 号", order.place, "none")
     (row,) = desk.stage.ports.written[0].incidents.values()
     assert (row["home_id"], row["home"]["address_zh"]) == (None, "五一大道 1 号")  # type: ignore[index]
-    assert desk.stage.state.holds_in_force() == []
+    assert list(desk.stage.state.holds_in_force()) == []

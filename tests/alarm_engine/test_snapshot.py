@@ -129,7 +129,7 @@ async def test_holds_in_force_are_known_again(tmp_path: Path) -> None:
     stage.alarm()
     await files.snapshots.write()
     after = await files.next_life()
-    assert after.state.holds_in_force() == stage.state.holds_in_force() != []
+    assert list(after.state.holds_in_force()) == list(stage.state.holds_in_force()) != []
 
 
 async def test_the_registry_is_written_only_when_it_changed(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ async def test_a_whole_file_of_another_kind_is_not_believed(tmp_path: Path) -> N
     files = Files(tmp_path, Stage())
     for line in (b"[]", b"{}", b'["picture",99,0,"",0]', b"not json", b'["picture",1]'):
         writing = Writing(tmp_path / SNAPSHOT_FILE)
-        writing.line(line)
+        writing.add([line])
         writing.finish()
         assert files.snapshots.read_picture() is None
 
@@ -211,7 +211,7 @@ async def test_the_snapshot_of_a_line_that_decides_meanwhile_is_made_whole_by_th
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "none") is None
     writing = Writing(tmp_path / "file")
-    writing.line(b"one")
+    writing.add([b"one"])
     assert read_lines(tmp_path / "file") is None
     writing.finish()
     assert read_lines(tmp_path / "file") == [b"one"]

@@ -211,6 +211,6 @@ def test_the_reserved_home_is_a_canary(stage: Stage) -> None:
     assert [command.device_id for command in stage.closes] == ["canary-meter"]
     stage.ack("done", "closed")
     assert (incident.valve, incident.proof) == ("reported_closed", "none")
-    assert (stage.asked, stage.state.holds_in_force()) == ([], [])
+    assert (stage.asked, list(stage.state.holds_in_force())) == ([], [])
     stage.alarm("D1")
     assert stage.incident(HOME).kind == "leak"

@@ -43,7 +43,7 @@ def test_a_past_leak_and_an_unknown_sender_hold_nothing(stage: Stage) -> None:
     stage.alarm("GHOST", account="GHOST")
     stage.reading(seq=50)
     stage.alarm(seq=40, ts=stage.clock.now_ms() - 3_600_000)
-    assert stage.state.holds_in_force() == []
+    assert list(stage.state.holds_in_force()) == []
 
 
 def test_credit_that_is_used_up_holds_and_a_payment_lifts_it(stage: Stage) -> None:
@@ -165,6 +165,6 @@ def test_holds_survive_a_restart(stage: Stage) -> None:
     stage.meter("closed", "tamper")
     stage.alarm()
     after = Stage()
-    after.state.take_holds(stage.state.holds_in_force())
+    after.state.take_holds(list(stage.state.holds_in_force()))
     assert held(after) == held(stage)
-    assert after.state.holds_in_force() == stage.state.holds_in_force()
+    assert list(after.state.holds_in_force()) == list(stage.state.holds_in_force())
