@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench scenarios storm clean
+.PHONY: help setup run test lint bench scenarios storm pictures clean
 
 help: ## this list · 本列表
 	@echo "make run     set up, then the whole loop with a simulated district: http://127.0.0.1:8080/ · 一键运行"
@@ -16,6 +16,7 @@ help: ## this list · 本列表
 	@echo "make bench   the benchmarks · 性能基准"
 	@echo "make scenarios  every scenario on a platform of its own, one table; ARGS=--broken: each broken one must turn red · 全部场景"
 	@echo "make storm   a thousand homes leak while every part is killed at random · 千户风暴，其间随机杀进程"
+	@echo "make pictures  a picture of every page, in both languages, at three widths, into screenshots/ · 各页面截图"
 	@echo "make clean   remove what the set-up made; data in .data stays · 清理，保留数据"
 	@echo "PYTHON=...   another interpreter · 指定解释器;  ARGS=\"...\"  passed on · 传给命令的参数"
 
@@ -29,7 +30,10 @@ run: setup
 test: setup
 	@$(MAKE) --no-print-directory lint
 ifeq ($(ARGS),)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/scenarios
+	@$(BIN)/python -m deploy.pages --test
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 	@exec $(BIN)/python -m pytest tests/scenarios
 else
 	@exec $(BIN)/python -m pytest $(ARGS)
@@ -40,6 +44,7 @@ lint: setup
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m deploy.pages --check
 
 bench: setup
 	@exec $(BIN)/python -m benchmarks $(ARGS)
@@ -50,6 +55,10 @@ scenarios: setup
 storm: setup
 	@exec $(BIN)/gas-sentinel simulate run storm-1000 --kill line,dispatch,voice,broker,postgres $(ARGS)
 
+pictures: setup
+	@$(BIN)/python -m tests.browser.chromium
+	@exec $(BIN)/python -m tests.browser.pictures $(ARGS)
+
 clean:
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache console/pages console/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +

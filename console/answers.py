@@ -6,10 +6,11 @@ Decides how long is waited; whether the request is allowed is the station's deci
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from console.access.idempotency import request_id as new_request_id
 from console.listener import Listener
 from console.store import DatabaseAway, Row, Store
 
@@ -17,7 +18,8 @@ Station = Literal["line", "dispatch"]
 
 NEW_REQUEST = """
     INSERT INTO requests (request_id, station, kind, body, actor)
-    VALUES (%(request_id)s, %(station)s, %(kind)s, %(body)s, %(actor)s)"""
+    VALUES (%(request_id)s, %(station)s, %(kind)s, %(body)s, %(actor)s)
+    ON CONFLICT (request_id) DO NOTHING"""
 REQUEST = """
     SELECT request_id, station, kind, body, actor, state, answer, (extract(epoch FROM made_at) * 1000)::bigint AS made_ms,
            (extract(epoch FROM answered_at) * 1000)::bigint AS answered_ms
@@ -57,7 +59,7 @@ class Answers:
 
     async def ask(self, station: Station, kind: str, body: Mapping[str, Any], actor: str) -> tuple[UUID, Row | None]:
         """Put a request and wait: its row once answered, None when not yet. Raises DatabaseAway when it was not put."""
-        request_id = uuid4()
+        request_id = new_request_id()
         heard = self._waiting[request_id] = asyncio.Event()
         try:
             values = {"request_id": request_id, "station": station, "kind": kind, "body": Jsonb(dict(body)), "actor": actor}

@@ -1,23 +1,65 @@
-"""Puts the console together: routes, errors, doorway, page. Knows no SQL."""
+"""Puts the console together: routes, what each of them needs, errors, doorway, gate, pages. Knows no SQL."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from console import page, problems
-from console.api import calls, commands, conditions, crews, events, holds, homes, incidents, orders, overview, requests, tasks, timeline
+from console.access.description import describe_access
+from console.access.gate import Gate
+from console.api import (
+    attachments,
+    audit,
+    board,
+    calls,
+    commands,
+    conditions,
+    crews,
+    demo,
+    events,
+    field,
+    handover,
+    holds,
+    homes,
+    incidents,
+    orders,
+    overview,
+    people,
+    promise,
+    recordings,
+    remarks,
+    requests,
+    search,
+    session,
+    tasks,
+    timeline,
+    tokens,
+    users,
+)
+from console.api import map as city_map
 from console.api.changed import ChangedThings
-from console.api.needs import Console
-from console.doorway import Doorway
+from console.api.needs import Console, as_the_table_says
+from console.doorway import Doorway, names_of
 from console.health import Health
+from console.recordings_folder import RecordingsFolder
 from console.running import Running
 from console.settings import ConsoleSettings
 
+_NOUNS: Final[tuple[APIRouter, ...]] = tuple(
+    noun.router
+    for noun in (
+        *(session, users, tokens, audit),
+        *(incidents, timeline, remarks, homes, people, conditions, holds, search, city_map, overview, promise),
+        *(orders, board, handover, attachments, field, calls, recordings, commands, crews, tasks, requests, events, demo),
+    )
+)
+
 _TAGS = [
+    {"name": "access", "description": "Signing in, users, tokens, the audit record · 登录、用户、令牌、审计"},
     {"name": "incidents", "description": "Incidents, their clocks and their story · 事件、时钟与经过"},
     {"name": "homes", "description": "Homes, devices, readings · 住户、设备、读数"},
     {"name": "orders", "description": "Work orders and their steps · 抢修单"},
@@ -27,20 +69,22 @@ _TAGS = [
     {"name": "tasks", "description": "Work for people · 人工任务"},
     {"name": "requests", "description": "What people ask of the stations, which decide · 请求（由站点决定）"},
     {"name": "events", "description": "Everything that changes, live · 实时事件流"},
+    {"name": "handover", "description": "Shift handover · 交接班"},
+    {"name": "demo", "description": "The demonstration, where this platform runs one · 演示"},
     {"name": "state", "description": "Health and metrics · 健康与指标"},
 ]
 _DESCRIPTION = (
     "Reads everything, decides nothing: requests are put before the line or dispatch, which answer or refuse. "
     "Times are Unix ms (UTC), methane in %LEL, pressures in kPa. Errors are RFC 9457 problem details in both languages. "
-    "Loopback only; there are no users yet.\n\n"
+    "Sign in with a session cookie (changes carry X-CSRF-Token), or send an API token. `x-right` names what a route needs.\n\n"
     "只读取、不决定：所有请求交由接警线或调度裁决。时间为 Unix 毫秒（UTC），甲烷为 %LEL，压力为 kPa。"
-    "错误按 RFC 9457 返回中英文说明。仅限本机访问，尚无用户权限。"
+    "错误按 RFC 9457 返回中英文说明。以会话 Cookie 登录（更改须带 X-CSRF-Token），或使用接口令牌；x-right 为所需权限。"
 )
 
 
 def create_app(settings: ConsoleSettings) -> FastAPI:
     """The console as an ASGI application; its parts start and stop with it."""
-    running = Running(settings, ChangedThings().read)
+    running = Running(settings, ChangedThings(RecordingsFolder(settings.recordings_dir)).read)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -62,11 +106,12 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     )
     app.state.running = running
     problems.install(app)
-    for noun in (incidents, timeline, homes, conditions, holds, overview, orders, calls, commands, crews, tasks, requests, events):
-        app.include_router(noun.router)
+    for router in _NOUNS:
+        app.include_router(router, dependencies=[Depends(as_the_table_says)])
     _add_state(app)
     app.include_router(page.routes())
-    app.add_middleware(Doorway, metrics=running.metrics)
+    app.add_middleware(Gate, running=running)
+    app.add_middleware(Doorway, metrics=running.metrics, names=names_of(settings))
     _document(app)
     return app
 
@@ -118,6 +163,7 @@ def _document(app: FastAPI) -> None:
             problem = problems.ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
             schemas["ProblemDetails"] = problem
+            describe_access(document)
             app.openapi_schema = document
         return app.openapi_schema
 

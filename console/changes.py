@@ -1,62 +1,37 @@
-"""From NOTIFY ``changes`` to everybody who watches: each thing that changed is read once and given to all, in bounded queues.
+"""From NOTIFY ``changes`` to everybody who watches: each thing that changed is read once, and kept for a while in a ring.
 
-Decides what a watcher is sent and when a slow one is cut off. A watcher that was cut off, and everybody after a lost
-connection to the database, is told to read everything again (``resync``): nothing is ever silently missed.
+Decides when a watcher is told to read everything again (``resync``): nothing is ever silently missed. That is where he was too slow, was
+away for longer than the ring remembers or from another life of the console, and where the connection to the database was lost. Ends the
+stream of whoever is no longer signed in.
 """
 
 import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
+from typing import Final
 
 from fastapi.sse import format_sse_event
-from pydantic import BaseModel
 from structlog import get_logger
 
+from console.access.who import Who
 from console.listener import Listener
 from console.metrics import Metrics
+from console.ring import LONGEST_SECONDS, Ring, Told
 from console.store import DatabaseAway, Store
+from console.watcher import Look, Watcher
 from core.clock import SystemClock
 
-_PENDING_MAX = 20_000
-_BATCH = 500
+_PENDING_MAX: Final = 20_000
+_BATCH: Final = 500
+LOOK_SECONDS: Final = 10.0
+"""How often it is looked whether a watcher is still signed in."""
 _log = get_logger()
 
 Notice = tuple[str, str]
-Read = Callable[[Store, Mapping[str, Sequence[str]]], Awaitable[list[tuple[str, BaseModel]]]]
-"""Reads what changed: from kind of notice -> ids, to (event name, thing) in the order in which they are told."""
-
-
-class Watcher:
-    """One client of the event stream."""
-
-    def __init__(self, queue_max: int) -> None:
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(queue_max + 2)
-        self._max = queue_max
-        self.cut = False
-
-    def give(self, frame: bytes) -> bool:
-        """Queue a frame; False when the client is too slow, or was."""
-        if self.cut:
-            return False
-        if self._queue.qsize() >= self._max:
-            self.cut = True
-            return False
-        self._queue.put_nowait(frame)
-        return True
-
-    def end(self, last: bytes | None) -> None:
-        """Drop what is queued, send ``last`` and close."""
-        self.cut = True
-        while not self._queue.empty():
-            self._queue.get_nowait()
-        if last is not None:
-            self._queue.put_nowait(last)
-        self._queue.put_nowait(None)
-
-    async def next(self) -> bytes | None:
-        """The next frame of the wire format; None at the end."""
-        return await self._queue.get()
+Read = Callable[[Store, Mapping[str, Sequence[str]], int], Awaitable[list[Told]]]
+"""Reads what changed: from kind of notice -> ids, and now (Unix ms), in the order in which it is told."""
 
 
 class Changes:
@@ -72,29 +47,32 @@ class Changes:
         queue_max: int,
         clients_max: int,
         heartbeat_s: float,
+        look_s: float = LOOK_SECONDS,
     ) -> None:
         self._store = store
         self._read = read
         self._clock = clock
         self._metrics = metrics
-        self._queue_max = queue_max
+        self._behind_max = queue_max
         self._clients_max = clients_max
         self._heartbeat_s = heartbeat_s
+        self._look_s = look_s
         self._watchers: set[Watcher] = set()
+        self._ring = Ring()
         self._pending: OrderedDict[Notice, None] = OrderedDict()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._listener = Listener(store.dsn, "changes", self._heard, self._listens)
-        self._started_ms = clock.now_ms()
-        self._count = 0
+        self._watched_s: float | None = None
         self._closing = False
         self.listening = False
-        self.lost_ms: int | None = self._started_ms
+        self.lost_ms: int | None = clock.now_ms()
 
     def start(self) -> None:
-        """Begin to listen and to beat."""
+        """Begin to listen, to beat and to look who is still there."""
         self._listener.start()
-        self._tasks = [asyncio.create_task(self._publish(), name="changes"), asyncio.create_task(self._beat(), name="heartbeat")]
+        for work, name in ((self._publish(), "changes"), (self._beat(), "heartbeat"), (self._look(), "watchers")):
+            self._tasks.append(asyncio.create_task(work, name=name))
 
     async def stop(self) -> None:
         """Tell everybody good-bye and hang up."""
@@ -111,13 +89,20 @@ class Changes:
             watcher.end(None)
         self._watchers.clear()
 
-    def join(self) -> Watcher | None:
-        """A new watcher, greeted with the clock; None when there are too many."""
+    def join(self, who: Who, look: Look, last_event_id: str | None = None) -> Watcher | None:
+        """A new watcher, greeted with the clock, who goes on after ``last_event_id``; None when there are too many.
+
+        Where that cannot be followed any more his first event is ``resync``.
+        """
         if self._closing or len(self._watchers) >= self._clients_max:
             return None
-        watcher = Watcher(self._queue_max)
-        watcher.give(self._clock_frame(retry=1000))
+        at = self._ring.position(last_event_id)
+        follows = at is not None and self._ring.follows(at)
+        watcher = Watcher(self._ring, who, look, self._clock_frame, at if at is not None and follows else self._ring.last)
+        if last_event_id and not follows:
+            watcher.first(self._resync_frame("console_restarted" if at is None else "away_too_long"))
         self._watchers.add(watcher)
+        self._watched_s = monotonic()
         self._metrics.stream_clients.set(len(self._watchers))
         return watcher
 
@@ -132,11 +117,11 @@ class Changes:
         self.listening = up
         self._metrics.listening.set(int(up))
         if up:
-            self._resync("listening_again" if self._count else "listening")
+            self._resync("listening_again" if self._ring.last else "listening")
             self.lost_ms = None
         else:
             self.lost_ms = self._clock.now_ms()
-            self._give_all(self._clock_frame())
+            self._wake_all(beat=True)
 
     def _heard(self, payload: str) -> None:
         try:
@@ -164,7 +149,7 @@ class Changes:
             self._wake.clear()
             while self._pending:
                 batch = [self._pending.popitem(last=False)[0] for _ in range(min(_BATCH, len(self._pending)))]
-                if not self._watchers:
+                if not self._is_watched():
                     continue
                 try:
                     await self._tell(batch)
@@ -176,38 +161,79 @@ class Changes:
                     _log.exception("changes not shown", count=len(batch))
                     self._resync("changes_not_shown")
 
+    def _is_watched(self) -> bool:
+        """Whether somebody watches, or was there so lately that he may come back for what he misses."""
+        now = monotonic()
+        if self._watchers:
+            self._watched_s = now
+        elif self._watched_s is not None and now - self._watched_s > LONGEST_SECONDS:
+            self._watched_s = None
+            self._ring.forget()
+        return self._watched_s is not None
+
     async def _tell(self, batch: Sequence[Notice]) -> None:
         wanted: dict[str, list[str]] = {}
         for what, thing in batch:
             wanted.setdefault(what, []).append(thing)
-        for name, thing_read in await self._read(self._store, wanted):
-            self._metrics.stream_events.labels(name).inc()
-            self._give_all(format_sse_event(event=name, id=self._next_id(), data_str=thing_read.model_dump_json()))
+        for told in await self._read(self._store, wanted, self._clock.now_ms()):
+            self._metrics.stream_events.labels(told.name).inc()
+            self._ring.tell(told)
+        self._wake_all()
 
     # --- what the watchers get --------------------------------------------------------------------------------------------------
 
     def _resync(self, reason: str) -> None:
-        data = json.dumps({"reason": reason, "since_ms": self.lost_ms, "now_ms": self._clock.now_ms()})
-        self._give_all(format_sse_event(event="resync", id=self._next_id(), data_str=data))
+        self._ring.tell_all("resync", self._resync_data(reason))
+        self._wake_all()
 
-    def _give_all(self, frame: bytes) -> None:
-        for watcher in [w for w in self._watchers if not w.give(frame)]:
-            self._metrics.stream_cut_off.inc()
-            data = json.dumps({"reason": "too_slow", "since_ms": None, "now_ms": self._clock.now_ms()})
-            watcher.end(format_sse_event(event="resync", data_str=data, retry=1000))
-            self.leave(watcher)
+    def _wake_all(self, *, beat: bool = False) -> None:
+        now_s = monotonic()
+        for watcher in list(self._watchers):
+            if watcher.too_slow(self._behind_max, now_s):
+                self._metrics.stream_cut_off.inc()
+                self._end(watcher, "resync", self._resync_data("too_slow"))
+            else:
+                watcher.wake(beat=beat)
 
-    def _next_id(self) -> str:
-        self._count += 1
-        return f"{self._started_ms}-{self._count}"
+    def _end(self, watcher: Watcher, name: str, data: str) -> None:
+        """Close a stream with a last event, behind which he goes on when he comes back."""
+        watcher.end(format_sse_event(event=name, id=self._ring.id_of(self._ring.last), data_str=data, retry=1000))
+        self.leave(watcher)
 
-    def _clock_frame(self, retry: int | None = None) -> bytes:
+    def _resync_data(self, reason: str) -> str:
+        return json.dumps({"reason": reason, "since_ms": self.lost_ms, "now_ms": self._clock.now_ms()})
+
+    def _resync_frame(self, reason: str) -> bytes:
+        return format_sse_event(event="resync", id=self._ring.id_of(self._ring.last), data_str=self._resync_data(reason))
+
+    def _clock_frame(self, at: str, retry: int | None) -> bytes:
         now = self._clock.now_ms()
         data = json.dumps({"now_ms": now, "rate": self._clock.rate, "live": self.listening, "since_ms": self.lost_ms})
         # A browser's EventSource hides comments, so the beat is both: a comment for people with curl, an event for pages.
-        return format_sse_event(comment=f"heartbeat {now}", event="clock", data_str=data, retry=retry)
+        return format_sse_event(comment=f"heartbeat {now}", event="clock", id=at, data_str=data, retry=retry)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._heartbeat_s)
-            self._give_all(self._clock_frame())
+            self._wake_all(beat=True)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(self._look_s)
+            try:
+                for watcher in list(self._watchers):
+                    self._is_now(watcher, await watcher.look(watcher.who))
+            except DatabaseAway:
+                # Nobody can be asked who is signed in; and nothing can be told either.
+                continue
+            except Exception:  # noqa: BLE001
+                _log.exception("watchers not looked after")
+
+    def _is_now(self, watcher: Watcher, who: Who | None) -> None:
+        """End the stream of who is signed out; whose rights or scope changed sees by the new ones, and reads everything again."""
+        if who is None:
+            self._end(watcher, "signed_out", json.dumps({"now_ms": self._clock.now_ms()}))
+            return
+        before, watcher.who = watcher.who, who
+        if (who.rights, who.scope.districts, who.scope.crew_id) != (before.rights, before.scope.districts, before.scope.crew_id):
+            watcher.first(self._resync_frame("rights_changed"))

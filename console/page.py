@@ -1,50 +1,86 @@
-"""Serves the first page and its three files, with headers that let it load nothing from anywhere else. Knows no data."""
+"""Serves the built pages, with headers that let them load nothing from anywhere else. Knows no data and no user.
 
+Two pages: the operations centre's under every path of its own, the technician's under ``/field/``. A path that is no file and no page
+is a 404 of the API's kind. The pages are built by ``deploy.pages``; without them one sentence says how to build them.
+"""
+
+import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
 
-STATIC: Final = Path(__file__).resolve().parent / "static"
+PAGES: Final = Path(__file__).resolve().parent / "pages"
 
 HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; "
+        "media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # The files are few and near: a page of an older version must never speak to a newer console.
-    "Cache-Control": "no-cache",
+    "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
 }
+_FRESH: Final = {"Cache-Control": "no-cache"}
+# Vite names these by their content: another content is another name.
+_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_TYPES: Final = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".map": "application/json"}
 
-_FILES: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/static/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/static/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/static/incident.js": ("incident.js", "text/javascript; charset=utf-8"),
-    "/static/text.js": ("text.js", "text/javascript; charset=utf-8"),
-    "/static/words.js": ("words.js", "text/javascript; charset=utf-8"),
-    "/static/icon.svg": ("icon.svg", "image/svg+xml"),
-}
+OPERATIONS: Final = ("/", "/signin", "/setup", "/demo", "/wall", "/desk", "/desk/{rest:path}", "/admin/{rest:path}")
+"""The paths that the operations centre's page serves by its own routes."""
+FIELD: Final = ("/field/", "/field/{rest:path}")
+_NOT_BUILT: Final = (
+    "<!doctype html><meta charset=utf-8><title>燃气哨兵 Gas Sentinel</title>"
+    "<p>页面尚未构建：请执行 <code>make setup</code>，然后刷新。</p>"
+    "<p lang=en>The pages are not built: run <code>make setup</code>, then reload.</p>"
+)
 
 
-def routes() -> APIRouter:
-    """One route a file; nothing else of the disk can be asked for."""
+def routes(pages: Path = PAGES) -> APIRouter:
+    """One route a file that stands there now, and the two pages; nothing else of the disk can be asked for."""
     router = APIRouter(include_in_schema=False)
-    for path, (name, media_type) in _FILES.items():
-        router.add_api_route(path, _serving(STATIC / name, media_type), methods=["GET", "HEAD"], name=name)
+    for file in sorted(path for path in pages.rglob("*") if path.is_file() and path.suffix not in {".html", ".gz"}):
+        name = file.relative_to(pages).as_posix()
+        _add(router, f"/{name}", _serving(file, _FOR_EVER if name.startswith("assets/") else _FRESH))
+    # A field file's own route stands before the page's, which takes every path below it.
+    for paths, name in ((FIELD, "field/index.html"), (OPERATIONS, "index.html")):
+        page = _page(pages / name)
+        for path in paths:
+            _add(router, path, page)
     return router
 
 
-def _serving(file: Path, media_type: str) -> Callable[[], Awaitable[Response]]:
+def _add(router: APIRouter, path: str, serve: Callable[..., Awaitable[Response]]) -> None:
+    router.add_api_route(path, serve, methods=["GET", "HEAD"])
+
+
+def _serving(file: Path, caching: dict[str, str]) -> Callable[..., Awaitable[Response]]:
     content = file.read_bytes()
+    media_type = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    packed = file.with_name(f"{file.name}.gz")
+    small = packed.read_bytes() if packed.is_file() else None
+
+    async def serve(request: Request) -> Response:
+        headers = {**HEADERS, **caching}
+        if small is None:
+            return Response(content, media_type=media_type, headers=headers)
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(small, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
+        return Response(content, media_type=media_type, headers=headers)
+
+    return serve
+
+
+def _page(file: Path) -> Callable[..., Awaitable[Response]]:
+    text, status = (file.read_text(encoding="utf-8"), 200) if file.is_file() else (_NOT_BUILT, 503)
 
     async def serve() -> Response:
-        return Response(content, media_type=media_type, headers=HEADERS)
+        return HTMLResponse(text, headers={**HEADERS, **_FRESH}, status_code=status)
 
     return serve

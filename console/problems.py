@@ -51,8 +51,10 @@ class Problem(Exception):  # noqa: N818  the trade's name for it is "problem"
         *,
         request_id: str | None = None,
         errors: list[FieldError] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(en)
+        self.retry_after_s = 2 if retry_after_s is None and status == HTTPStatus.SERVICE_UNAVAILABLE else retry_after_s
         self.details = ProblemDetails(
             type=f"urn:gas-sentinel:problem:{reason.replace('_', '-')}",
             title=_TITLES.get(status, status.phrase),
@@ -67,6 +69,10 @@ class Problem(Exception):  # noqa: N818  the trade's name for it is "problem"
 
 
 _TITLES = {
+    HTTPStatus.UNAUTHORIZED: "Not signed in / 未登录",
+    HTTPStatus.FORBIDDEN: "Not allowed / 无权限",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large / 内容过大",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too often / 请求过于频繁",
     HTTPStatus.NOT_FOUND: "Not found / 没有找到",
     HTTPStatus.METHOD_NOT_ALLOWED: "Method not allowed / 不支持该操作",
     HTTPStatus.CONFLICT: "Refused by the station / 站点拒绝",
@@ -80,6 +86,17 @@ _TITLES = {
 def not_found(zh: str, en: str) -> Problem:
     """404 for a thing that this platform does not know."""
     return Problem(HTTPStatus.NOT_FOUND, "not_found", zh, en)
+
+
+def database_is_away(error: DatabaseAway) -> Problem:
+    """503 while the database cannot be asked."""
+    _log.warning("database away", reason=str(error))
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "database_away",
+        "数据库暂时无法访问；接警与切断不受影响",
+        "the database is away; receiving leaks and closing valves goes on without it",
+    )
 
 
 def bad_cursor() -> Problem:
@@ -96,7 +113,7 @@ def bad_cursor() -> Problem:
 def answer(problem: Problem) -> JSONResponse:
     """The response of a problem."""
     body = problem.details.model_dump(exclude_none=True)
-    headers = {"Retry-After": "2"} if problem.details.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
     return JSONResponse(body, status_code=problem.details.status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -119,15 +136,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DatabaseAway)
     async def database_away(_: Request, error: DatabaseAway) -> JSONResponse:
-        _log.warning("database away", reason=str(error))
-        return answer(
-            Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "database_away",
-                "数据库暂时无法访问；接警与切断不受影响",
-                "the database is away; receiving leaks and closing valves goes on without it",
-            )
-        )
+        return answer(database_is_away(error))
 
     @app.exception_handler(RequestValidationError)
     async def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:

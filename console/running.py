@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from console.access.access import Access
 from console.answers import Answers
 from console.briefly import Briefly
 from console.changes import Changes, Read
@@ -9,6 +10,7 @@ from console.health import Doctor
 from console.metrics import Metrics
 from console.settings import ConsoleSettings
 from console.store import Store
+from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from console.api.overview import Overview
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 class Running:
     """The parts of one console."""
 
-    def __init__(self, settings: ConsoleSettings, read_changed: Read) -> None:
+    def __init__(self, settings: ConsoleSettings, read_changed: Read, real_clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = settings.clock()
         self.metrics = Metrics()
         self.store = Store(settings.postgres_dsn.get_secret_value())
+        # Signing in lasts for hours of people's time, however fast the platform's clock runs.
+        self.access = Access(self.store, settings, real_clock or SystemClock(), self.clock)
         self.answers = Answers(self.store, settings.answer_wait_s)
         self.changes = Changes(
             self.store,
@@ -41,6 +45,7 @@ class Running:
     async def start(self) -> None:
         """Start all parts; none of them waits for the database."""
         await self.store.start()
+        self.access.start()
         self.answers.start()
         self.changes.start()
 
@@ -48,5 +53,6 @@ class Running:
         """Stop all parts."""
         await self.changes.stop()
         await self.answers.stop()
+        await self.access.stop()
         await self.doctor.stop()
         await self.store.stop()

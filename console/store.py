@@ -1,4 +1,4 @@
-"""The console's two ways to the database: one that cannot write, and one that is used for ``requests`` alone.
+"""The console's three ways to the database: one that cannot write, one for ``requests`` alone, and one for the console's own tables.
 
 Knows no table. Whatever goes wrong on the way is one error, :class:`DatabaseAway`, because for whoever asks it is one fact.
 """
@@ -25,22 +25,26 @@ class DatabaseAway(GasSentinelError):  # noqa: N818  said as people say it
 
 
 class Store:
-    """Two small pools. Reads run in sessions that PostgreSQL itself holds read-only."""
+    """Three small pools. Reads run in sessions that PostgreSQL itself holds read-only."""
 
     def __init__(self, dsn: str) -> None:
         self._reads = _pool(dsn, "reads", 6, "-c default_transaction_read_only=on -c statement_timeout=5000")
         self._writes = _pool(dsn, "requests", 2, "-c statement_timeout=5000")
+        # Apart from the reads: a desk that lists a city must not keep anybody from signing in.
+        self._own = _pool(dsn, "own", 3, "-c statement_timeout=5000 -c lock_timeout=2000")
         self.dsn = dsn
 
     async def start(self) -> None:
         """Open the pools. Does not wait for the database: the console also starts while it is away."""
         await self._reads.open(wait=False)
         await self._writes.open(wait=False)
+        await self._own.open(wait=False)
 
     async def stop(self) -> None:
         """Close every connection."""
         await self._reads.close()
         await self._writes.close()
+        await self._own.close()
 
     async def rows(self, sql: LiteralString, values: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a read. Raises DatabaseAway."""
@@ -56,6 +60,15 @@ class Store:
         """One INSERT INTO requests. Raises DatabaseAway."""
         async with _borrowed(self._writes) as connection:
             await connection.execute(sql, values)
+
+    async def own(self, sql: LiteralString, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """One statement on the console's own tables (users, sessions, remarks, hand-overs ...); gives the rows that it returns.
+
+        The stations' tables are theirs: whoever wants something of them puts a request. Raises DatabaseAway.
+        """
+        async with _borrowed(self._own) as connection:
+            cursor = await connection.execute(sql, values)
+            return await cursor.fetchall() if cursor.description is not None else []
 
 
 def _pool(dsn: str, name: str, size: int, options: str) -> _Pool:

@@ -5,7 +5,7 @@ Heavy parts are imported inside the commands, so that ``--help`` answers at once
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,11 @@ from deploy.cli_certificates import AUTHORITY, certificates
 from deploy.cli_conformance import conformance
 from deploy.cli_registry import crews, homes
 from deploy.cli_simulate import simulate
+from deploy.cli_users import users
 from deploy.terminal import Language, Terminal, result, spoken_language
+
+if TYPE_CHECKING:
+    from deploy.access import WebTls
 
 app = typer.Typer(
     name="gas-sentinel",
@@ -27,6 +31,7 @@ app.add_typer(simulate, name="simulate")
 app.add_typer(homes, name="homes")
 app.add_typer(crews, name="crews")
 app.add_typer(certificates, name="certificates")
+app.add_typer(users, name="users")
 contract = typer.Typer(help="The device contract. · 设备协议。", no_args_is_help=True)
 app.add_typer(contract, name="contract")
 app.command()(conformance)
@@ -38,6 +43,21 @@ Rate = Annotated[float, typer.Option(help="Declared speed of the platform's cloc
 Spoken = Annotated[
     Language | None,
     typer.Option(help="Language of notes, calls and notices; default from LANG. · 语言，缺省取自 LANG。", show_default=False),
+]
+Tls = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--tls",
+        metavar="CERT KEY",
+        help="Serve the pages with TLS too (PEM files); without it at this machine alone. · 网页启用 TLS，否则仅限本机访问。",
+        show_default=False,
+    ),
+]
+HttpsPort = Annotated[int, typer.Option(min=0, max=65535, help="Port of the pages with TLS, 0 = a free one. · 网页 TLS 端口。")]
+HttpsHost = Annotated[str, typer.Option(help="Address of the pages with TLS, e.g. 0.0.0.0. · 网页 TLS 监听地址。")]
+HttpsName = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Name beside the certificate's; may be repeated. · 证书之外的访问域名。", show_default=False),
 ]
 
 
@@ -69,6 +89,10 @@ def up(
         ),
     ] = None,
     authority: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the authority. · 证书机构目录。")] = AUTHORITY,
+    tls: Tls = None,
+    https_host: HttpsHost = "127.0.0.1",
+    https_port: HttpsPort = 8443,
+    https_name: HttpsName = None,
     clock_rate: Rate = 1.0,
     language: Spoken = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print the JSON line and nothing else. · 只输出 JSON 行。")] = False,
@@ -76,13 +100,15 @@ def up(
     """Start the platform and run it until SIGTERM or Ctrl-C. · 启动平台，运行到收到停止信号。
 
     When everything is ready, one JSON line on stdout says where it listens: the broker with the account of the load tests,
-    PostgreSQL, the API, the process ids. It holds passwords; it is also kept in DATA/platform.json while the platform runs.
+    PostgreSQL, the API with a token for it, the process ids. It holds passwords; it is also kept in DATA/platform.json while the
+    platform runs.
     """
     from deploy.up import TlsOptions, UpOptions, run_until_stopped
 
     spoken = language or spoken_language()
-    tls = None if mqtt_tls_port is None else TlsOptions(authority, mqtt_tls_port, mqtt_tls_host, tuple(mqtt_tls_name or ()))
-    options = UpOptions(data, homes_file, crews_file, http_port, mqtt_port, clock_rate, spoken, tls=tls)
+    devices = None if mqtt_tls_port is None else TlsOptions(authority, mqtt_tls_port, mqtt_tls_host, tuple(mqtt_tls_name or ()))
+    pages = _pages(tls, https_host, https_port, https_name)
+    options = UpOptions(data, homes_file, crews_file, http_port, mqtt_port, clock_rate, spoken, tls=devices, web_tls=pages)
     raise typer.Exit(run_until_stopped(options, Terminal(spoken, quiet=json_only)))
 
 
@@ -91,6 +117,10 @@ def run(
     data: Data = Path(".data/run"),
     http_port: HttpPort = 8080,
     mqtt_port: MqttPort = 1883,
+    tls: Tls = None,
+    https_host: HttpsHost = "127.0.0.1",
+    https_port: HttpsPort = 8443,
+    https_name: HttpsName = None,
     language: Spoken = None,
 ) -> None:
     """Start the platform with a simulated district of 200 homes and tell its story (make run). · 启动平台与 200 户模拟小区并讲述过程。"""
@@ -98,8 +128,15 @@ def run(
     from deploy.up import UpOptions
 
     spoken = language or spoken_language()
-    options = UpOptions(data, http_port=http_port, mqtt_port=mqtt_port, language=spoken)
+    pages = _pages(tls, https_host, https_port, https_name)
+    options = UpOptions(data, http_port=http_port, mqtt_port=mqtt_port, language=spoken, web_tls=pages)
     raise typer.Exit(run_district(options, Terminal(spoken)))
+
+
+def _pages(tls: tuple[Path, Path] | None, host: str, port: int, names: list[str] | None) -> "WebTls | None":
+    from deploy.access import WebTls
+
+    return None if tls is None else WebTls(*tls, host, port, tuple(names or ()))
 
 
 @app.command()

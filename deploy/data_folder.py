@@ -76,6 +76,12 @@ class DataFolder:
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
+    def recordings(self) -> Path:
+        """Where the voice worker keeps what was said on calls, for its own user alone."""
+        folder = self.path / "recordings"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
     def voice_socket(self) -> Path:
         """Path of the socket between dispatch and its voice worker: short enough for the kernel."""
         inside = self.path / "voice.sock"

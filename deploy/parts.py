@@ -76,9 +76,10 @@ def stations(
     clock_epoch_ms: int,
     access_control: bool,
     settings: Mapping[str, str] | None = None,
+    console: Mapping[str, str] | None = None,
 ) -> list[Station]:
-    """The children of a platform, ready to be started. ``settings`` are further variables for all of them; those of the
-    surrounding environment reach them too.
+    """The children of a platform, ready to be started. ``settings`` are further variables for all of them, ``console`` for the
+    console alone (its secrets are nobody else's); those of the surrounding environment reach them too.
     """
     health = ports.health_urls()
     common = {
@@ -97,6 +98,7 @@ def stations(
         "GAS_SENTINEL_DISPATCH_HEALTH_URL": health[DISPATCH],
         "GAS_SENTINEL_VOICE_HEALTH_URL": health[VOICE],
         "GAS_SENTINEL_DATA_DIR": str(folder.path),
+        "GAS_SENTINEL_RECORDINGS_DIR": str(folder.recordings()),
         "PYTHONUNBUFFERED": "1",
     }
     made = []
@@ -112,6 +114,8 @@ def stations(
                 variable = account.upper().replace("-", "_")
                 # A scenario may break it: its own setting goes first.
                 environment.setdefault(f"GAS_SENTINEL_{variable}_PASSWORD", passwords[account])
+        if process.name == CONSOLE:
+            environment |= console or {}
         if process.name in ports.observe:
             environment["GAS_SENTINEL_OBSERVE_PORT"] = str(ports.observe[process.name])
         log = folder.logs / f"{process.name}.log"

@@ -1,4 +1,4 @@
-"""Sets everything up in this folder: .venv with the pinned packages, the gas-sentinel command, and the broker's program.
+"""Sets everything up in this folder: .venv with the pinned packages, the gas-sentinel command, the broker's program, the pages.
 
 Run by any python3, also one that is too old, which is told so in one line; hence the old-fashioned syntax. Standard library alone.
 Repeating it costs a moment: what stands is recognised by a stamp.
@@ -21,7 +21,7 @@ CACHE = os.path.join(ROOT, ".cache")
 LOG = os.path.join(CACHE, "setup.log")
 REQUIREMENTS = os.path.join(ROOT, "requirements", "dev.txt")
 STAMP = os.path.join(VENV, "gas-sentinel.stamp")
-STEPS = 4
+STEPS = 5
 WHEELS = "/usr/share/python-wheels/pip-*.whl"
 
 
@@ -235,6 +235,12 @@ def obtain_broker() -> None:
     subprocess.call([python_of_venv(), "-m", "deploy.embedded.mosquitto_program"], cwd=ROOT)
 
 
+def build_pages() -> None:
+    """Build what the browser is given, where a source of it has changed; a moment's look where none has."""
+    if subprocess.call([python_of_venv(), "-m", "deploy.pages"], cwd=ROOT) != 0:
+        raise RefusalError("网页构建失败", "the web pages could not be built")
+
+
 def set_up() -> None:
     """All steps. Raises RefusalError."""
     use_a_python_that_will_do()
@@ -250,6 +256,7 @@ def set_up() -> None:
 
     fcntl.flock(lock, fcntl.LOCK_EX)
     if stamped() == wanted_stamp() and venv_stands():
+        build_pages()
         return
     step(1, "Python " + sys.version.split()[0] + "：" + sys.executable, "Python " + sys.version.split()[0] + ": " + sys.executable)
     step(2, "创建 .venv", "making .venv")
@@ -258,6 +265,8 @@ def set_up() -> None:
     install_packages()
     step(4, "准备消息代理 mosquitto", "finding or unpacking the broker, mosquitto")
     obtain_broker()
+    step(5, "构建网页（首次约需一分钟）", "building the web pages (about a minute the first time)")
+    build_pages()
     with open(STAMP, "w", encoding="ascii") as file:
         file.write(wanted_stamp() + "\n")
     say("安装完成。", "set up.")

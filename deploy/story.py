@@ -106,8 +106,9 @@ def legend(language: Language) -> list[str]:
 class TimelineReader:
     """A thread that follows the API's event stream and hands over its sentences; it connects again when the stream breaks."""
 
-    def __init__(self, http: str, take: Callable[[Happening], None]) -> None:
+    def __init__(self, http: str, token: str, take: Callable[[Happening], None]) -> None:
         self._url = f"{http}/api/v1/events"
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._take = take
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timeline", daemon=True)
@@ -124,7 +125,10 @@ class TimelineReader:
         timeout = httpx.Timeout(5.0, read=_SILENCE_SECONDS)
         while not self._stopping.is_set():
             try:
-                with httpx.Client(timeout=timeout, trust_env=False) as client, client.stream("GET", self._url) as response:
+                with (
+                    httpx.Client(timeout=timeout, trust_env=False) as client,
+                    client.stream("GET", self._url, headers=self._headers) as response,
+                ):
                     response.raise_for_status()
                     for kind, data in server_sent_events(response.iter_lines()):
                         happening = Happening.read(data, outside=False) if kind == "timeline" else None

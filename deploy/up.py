@@ -9,13 +9,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from core.errors import UserError
+from deploy.access import WebTls, new_doors, tls_settings
 from deploy.data_folder import DataFolder
 from deploy.embedded.broker import choose_broker
 from deploy.embedded.broker_accounts import BrokerAccounts
@@ -67,6 +68,12 @@ class UpOptions:
     """Further environment variables of the stations."""
     tls: TlsOptions | None = None
     """None: no TLS listener."""
+    web_tls: WebTls | None = None
+    """None: the pages are served without TLS, at this machine alone."""
+    demo: bool = False
+    """A demonstration: a link that anybody at this machine can sign in with."""
+    console: Mapping[str, str] = field(default_factory=dict)
+    """Further environment variables of the console alone."""
 
 
 class Platform:
@@ -86,6 +93,8 @@ class Platform:
         """Start everything and return when all of it is healthy. Raises UserError, or Stopped; call :meth:`stop` in any case."""
         options, say = self._options, self._terminal.say
         check_rate(options.clock_rate)
+        if options.web_tls is not None:
+            options.web_tls.check()
         for file in (options.homes, options.crews):
             if file is not None and not file.is_file():
                 raise UserError(f"文件 {file} 不存在：请检查路径", f"there is no file {file}: check the path")
@@ -100,6 +109,9 @@ class Platform:
         ports = self._claim_ports(killed_before)
         if door is not None:
             door.port = claim_port(door.port, "--mqtt-tls-port", ("消息代理 TLS", "broker, TLS"), door.host)
+        web_tls = options.web_tls
+        if web_tls is not None:
+            web_tls = replace(web_tls, port=claim_port(web_tls.port, "--https-port", ("网页 TLS", "pages, TLS"), web_tls.host))
         self._start_postgres()
         self._check_stop()
         self._fill_registry()
@@ -109,6 +121,7 @@ class Platform:
         self._folder.show_log("broker", broker.log)
         self._accounts = BrokerAccounts(lambda: self.dsn, broker.set_device_accounts, self._terminal.warn)
         self._accounts.start()
+        doors = new_doors(self.dsn, demo=options.demo)
         epoch_ms = time.time_ns() // 1_000_000
         say("启动接警线、语音、调度和接口…", "starting the line, the voice worker, dispatch and the API ...")
         for station in stations(
@@ -122,6 +135,7 @@ class Platform:
             clock_epoch_ms=epoch_ms,
             access_control=broker.access_control,
             settings=options.settings,
+            console={**doors.settings(), **tls_settings(web_tls), **options.console},
         ):
             self._supervisor.start(station)
         self._supervisor.wait_ready(_READY_SECONDS)
@@ -129,6 +143,8 @@ class Platform:
             "mqtt": {"host": LOOPBACK, "port": ports.mqtt, "username": "fleet", "password": passwords["fleet"]},
             "postgres": self.dsn,
             "http": f"http://{LOOPBACK}:{ports.http}",
+            "api_token": doors.api_token,
+            **doors.links(f"http://{LOOPBACK}:{ports.http}"),
             "pids": {"up": os.getpid(), **self._supervisor.pids()},
             "sim_sip": f"{LOOPBACK}:{ports.sim_sip}",
             "metrics": ports.metrics_urls(),
@@ -139,6 +155,8 @@ class Platform:
             "broker_access_control": broker.access_control,
             "data": str(self._folder.path),
         }
+        if web_tls is not None:
+            self.line["https"] = {"host": web_tls.host, "port": web_tls.port}
         if door is not None:
             self.line["tls"] = {"host": door.host, "port": door.port, "ca": str(door.authority.certificate_file)}
         self._folder.write_platform(json.dumps(self.line))
@@ -299,6 +317,7 @@ def run_until_stopped(options: UpOptions, terminal: Terminal) -> int:
             f"平台已就绪：{platform.line['http']}（Ctrl-C 停止，日志在 {platform.logs}）",
             f"the platform is ready: {platform.line['http']} (Ctrl-C stops it; logs in {platform.logs})",
         )
+        say_links(platform.line, terminal)
         result(json.dumps(platform.line))
         platform.run()
     except Stopped:
@@ -312,6 +331,22 @@ def run_until_stopped(options: UpOptions, terminal: Terminal) -> int:
         terminal.say("已全部停止，数据保留。", "everything is stopped; the data is kept.")
         stop.release()
     return 0
+
+
+def say_links(line: Mapping[str, Any], terminal: Terminal) -> None:
+    """Say how a person gets in: the link of the demonstration, else that of the first user while there is none."""
+    if "demo_link" in line:
+        terminal.say(
+            f"演示模式：在本机浏览器打开此链接即登录，无需密码：\n  {line['demo_link']}",
+            f"Demonstration: open this link in a browser on this machine and you are signed in, without a password:\n  {line['demo_link']}",
+        )
+    elif "setup_link" in line:
+        terminal.say(
+            f"还没有用户。在本机浏览器打开此链接开通首个用户（一次有效）：\n  {line['setup_link']}",
+            f"There is no user yet. Open this link in a browser on this machine to make the first one (good once):\n  {line['setup_link']}",
+        )
+    if "https" in line:
+        terminal.say(f"网页 TLS 端口：{line['https']['port']}", f"the pages with TLS are on port {line['https']['port']}")
 
 
 def _database_away(error: psycopg.Error) -> UserError:

@@ -18,7 +18,7 @@ from dispatch.judgement import crews
 from dispatch.judgement.answers import Answers
 from dispatch.judgement.order_table import OrderEvent, OrderState, after
 from dispatch.judgement.priority import priority
-from dispatch.judgement.reasons import Reason
+from dispatch.judgement.reasons import REASONS, Reason
 
 Row = Mapping[str, Any]
 
@@ -61,16 +61,28 @@ async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, st
     given = []
     for order, choice in crews.share_out(orders, free, now_ms, not_to or {}):
         row = waiting[order.order_id]
-        changes = {
-            "crew_id": choice.crew.crew_id,
-            "technician_id": choice.crew.technician_id,
-            "distance_m": choice.distance_m,
-            "assigned_ms": now_ms,
-        }
-        moved = await move(connection, row, "assign", ACTOR, now_ms, changes, given_to(choice))
-        if not isinstance(moved, Reason):
+        if not isinstance(await _give(connection, row, choice, ACTOR, now_ms), Reason):
             given.append((str(row["order_no"]), choice.crew.crew_id))
     return given
+
+
+async def give_to(connection: Connection, order: Row, crew_id: str, actor: str, now_ms: int) -> OrderState | Reason:
+    """Give a (locked) order that waits to the crew that a person chose: refused unless that is free, on duty, manned and of its world."""
+    await connection.execute(orders_sql.LOCK_ASSIGNMENT)
+    waiting = _waiting(str(order["order_id"]), order)
+    chosen = [crew for crew in await free_crews(connection) if crew.crew_id == crew_id]
+    choice = crews.nearest(waiting.place, waiting.simulated, chosen, now_ms)
+    return REASONS["crew_not_free"] if choice is None else await _give(connection, order, choice, actor, now_ms)
+
+
+async def _give(connection: Connection, order: Row, choice: crews.Choice, actor: str, now_ms: int) -> OrderState | Reason:
+    changes = {
+        "crew_id": choice.crew.crew_id,
+        "technician_id": choice.crew.technician_id,
+        "distance_m": choice.distance_m,
+        "assigned_ms": now_ms,
+    }
+    return await move(connection, order, "assign", actor, now_ms, changes, given_to(choice))
 
 
 async def move(

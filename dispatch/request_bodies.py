@@ -21,9 +21,10 @@ class AtOrder(_Body):
 
 
 class Noted(AtOrder):
-    """A step with a note."""
+    """A step with a note. ``happened_ms`` is when it was done, by the platform's clock, Unix ms, where that was not just now."""
 
     note: Text = ""
+    happened_ms: Annotated[int, Field(strict=True, ge=0, lt=2**53)] | None = None
 
 
 class MadeSafe(Noted):
@@ -48,9 +49,10 @@ class TightnessTest(Noted):
 
 
 class Reassign(_Body):
-    """Take an order from its crew and give it to the nearest other."""
+    """Take an order from its crew, where it has one, and give it to ``crew_id``, or to the nearest other where none is named."""
 
     order_no: Word
+    crew_id: Word | None = None
     note: Text = ""
 
 

@@ -5,8 +5,8 @@ refusal answers with a reason in both languages and changes nothing.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,8 +19,9 @@ from core.clock import Clock
 from dispatch import metrics, orders, orders_sql, requests_sql
 from dispatch.database import Connection, DatabaseAway, Lane
 from dispatch.judgement import tightness
-from dispatch.judgement.order_table import OrderEvent, after
+from dispatch.judgement.order_table import OrderEvent, OrderState, after
 from dispatch.judgement.reasons import REASONS, Reason
+from dispatch.judgement.true_time import true_time
 from dispatch.request_bodies import (
     BODIES,
     AtOrder,
@@ -44,6 +45,7 @@ _EVENTS: Final[dict[str, OrderEvent]] = {
     "restore": "restore",
     "archive": "archive",
 }
+_MEASURED: Final = frozenset({"made_safe", "record_cause", "tightness_test"})
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -63,6 +65,14 @@ class Asked:
     body: Any
     actor: str
     now_ms: int
+    at_ms: int
+    """When it was done, Unix ms; before ``now_ms`` where a phone without reception told it later."""
+
+    @property
+    def told(self) -> Answer:
+        """What a step's record says of its times, where it was not told as it was done."""
+        happened_ms = self.body.happened_ms if isinstance(self.body, Noted) else None
+        return {} if happened_ms is None else {"happened_ms": happened_ms, "received_ms": self.now_ms}
 
 
 class Requests:
@@ -114,8 +124,8 @@ class Requests:
                 if model is None:
                     raise Refused(REASONS["unknown_kind"])
                 body = model.model_validate(row["body"])
-                asked = Asked(row["kind"], body, row["actor"], self._clock.now_ms())
-                return "done", await self._do(connection, asked, finished)
+                now_ms = self._clock.now_ms()
+                return "done", await self._do(connection, Asked(row["kind"], body, row["actor"], now_ms, now_ms), finished)
         except Refused as refused:
             reason, more = refused.reason, refused.more
         except ValidationError as error:
@@ -141,11 +151,15 @@ class Requests:
         if isinstance(body, Reassign):
             return await self._reassign(connection, asked, body, order)
         technician = await self._technician(connection, asked, body, order)
+        told = await self._told_before(connection, asked, order, technician)
+        if told is not None:
+            return told
+        asked = await self._timed(connection, asked, order)
         if isinstance(body, TightnessTest):
             return await self._test(connection, asked, body, order, technician)
         event = _EVENTS[asked.kind]
         changes, detail = await self._facts(connection, asked, body, order)
-        state = await orders.move(connection, order, event, technician, asked.now_ms, changes, detail)
+        state = await orders.move(connection, order, event, technician, asked.at_ms, changes, {**detail, **asked.told})
         if isinstance(state, Reason):
             raise Refused(state)
         if event in ("make_safe", "archive"):
@@ -172,11 +186,42 @@ class Requests:
             raise Refused(REASONS["not_your_order"])
         return technician
 
+    async def _told_before(self, connection: Connection, asked: Asked, order: orders.Row, technician: str) -> Answer | None:
+        """The answer to an act that is on record: a phone that lost the answer tells it again, perhaps days later."""
+        if not asked.told:
+            return None
+        events = ["pass_test", "fail_test"] if asked.kind == "tightness_test" else [_EVENTS[asked.kind]]
+        row = {"order_id": order["order_id"], "events": events, "technician": technician, "happened_ms": asked.told["happened_ms"]}
+        found = await (await connection.execute(requests_sql.TOLD_BEFORE, row)).fetchone()
+        if found is None:
+            return None
+        answer: Answer = {"order_no": order["order_no"], "state": order["state"], "again": True}
+        if asked.kind == "tightness_test":
+            answer |= {"passed": found["detail"].get("passed"), "reasons": _worded(found["detail"].get("reasons") or [])}
+        return answer
+
+    async def _timed(self, connection: Connection, asked: Asked, order: orders.Row) -> Asked:
+        """With the time at which it was done. What was measured before the last leak says nothing of the place as it is."""
+        if not asked.told:
+            return asked
+        at_ms = true_time(asked.body.happened_ms, order["created_ms"], asked.now_ms)
+        if isinstance(at_ms, Reason):
+            raise Refused(at_ms)
+        if asked.kind in _MEASURED:
+            row = {"order_id": order["order_id"], "happened_ms": at_ms}
+            found = await (await connection.execute(requests_sql.LEAK_SINCE, row)).fetchone()
+            if found is not None and found["found"]:
+                raise Refused(REASONS["leak_since_then"])
+        if asked.kind == "tightness_test" and at_ms < (order["test_ms"] or 0):
+            # The desk entered one on his behalf in between: the newer one stands.
+            raise Refused(REASONS["later_test_known"])
+        return replace(asked, at_ms=at_ms)
+
     async def _facts(
         self, connection: Connection, asked: Asked, body: AtOrder, order: orders.Row
     ) -> tuple[dict[str, object], dict[str, object]]:
         """The columns that this step writes and what its record says; refuses what was measured or is missing."""
-        now = asked.now_ms
+        now = asked.at_ms
         if isinstance(body, MadeSafe):
             self._check_state_first(order, "make_safe")
             if body.reading_lel >= self._settings.safe_reading_lel:
@@ -234,7 +279,7 @@ class Requests:
             "test_end_kpa": body.end_kpa,
             "test_minutes": body.minutes,
             "test_passed": passed,
-            "test_ms": asked.now_ms,
+            "test_ms": asked.at_ms,
             "test_by": technician,
         }
         detail = {
@@ -243,19 +288,28 @@ class Requests:
             "reasons": [reason.code for reason in failures],
             "test_by": technician,
             "entered_by": entered_by,
+            **asked.told,
         }
         event: OrderEvent = "pass_test" if passed else "fail_test"
-        state = await orders.move(connection, order, event, technician, asked.now_ms, changes, detail)
+        state = await orders.move(connection, order, event, technician, asked.at_ms, changes, detail)
         if isinstance(state, Reason):
             raise Refused(state)
-        why = [{"reason": reason.code, "zh": reason.zh, "en": reason.en} for reason in failures]
-        return {"order_no": order["order_no"], "state": state, "passed": passed, "reasons": why}
+        return {"order_no": order["order_no"], "state": state, "passed": passed, "reasons": _worded([r.code for r in failures])}
 
     async def _reassign(self, connection: Connection, asked: Asked, body: Reassign, order: orders.Row) -> Answer:
         crew = order["crew_id"]
-        state = await orders.take_back(connection, order, asked.actor, asked.now_ms, body.note)
+        state: OrderState | Reason = order["state"]
+        if body.crew_id is None or state != "waiting":
+            state = await orders.take_back(connection, order, asked.actor, asked.now_ms, body.note)
         if isinstance(state, Reason):
             raise Refused(state)
+        if body.crew_id is not None:
+            state = await orders.give_to(connection, {**order, "state": state}, body.crew_id, asked.actor, asked.now_ms)
+            if isinstance(state, Reason):
+                raise Refused(state)
+            # The crew that it was taken from is free for whoever waits.
+            await orders.share_out(connection, asked.now_ms)
+            return {"order_no": order["order_no"], "state": state, "crew_id": body.crew_id}
         given = dict(await orders.share_out(connection, asked.now_ms, {str(order["order_id"]): crew}))
         if order["order_no"] not in given:
             raise Refused(REASONS["no_other_crew"])
@@ -275,6 +329,10 @@ class Requests:
             raise Refused(REASONS["no_such_crew"])
         await connection.execute(requests_sql.CREW_POSITION, {**body.model_dump(), "now_ms": asked.now_ms})
         return {"crew_id": body.crew_id, "at_ms": asked.now_ms}
+
+
+def _worded(codes: Iterable[str]) -> list[Answer]:
+    return [{"reason": code, "zh": REASONS[code].zh, "en": REASONS[code].en} for code in codes]
 
 
 def _outcome(order: orders.Row) -> str:

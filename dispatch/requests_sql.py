@@ -23,3 +23,16 @@ INSERT INTO crew_positions (crew_id, lon, lat, coord_datum, at_ms) VALUES (%(cre
 ON CONFLICT (crew_id) DO UPDATE SET lon = excluded.lon, lat = excluded.lat, coord_datum = excluded.coord_datum, at_ms = excluded.at_ms
 WHERE crew_positions.at_ms <= excluded.at_ms
 """
+
+LEAK_SINCE: Final = """
+SELECT EXISTS (SELECT FROM order_steps WHERE order_id = %(order_id)s AND event = 'leak_again'
+               AND (detail ->> 'said_ms')::bigint > %(happened_ms)s) AS found
+"""
+
+TOLD_BEFORE: Final = """
+SELECT detail FROM order_steps
+WHERE order_id = %(order_id)s AND event = ANY(%(events)s) AND actor = %(technician)s
+  AND detail -> 'happened_ms' = to_jsonb(%(happened_ms)s::bigint)
+ORDER BY step_no LIMIT 1
+"""
+"""The step of this very act, where a phone that heard no answer tells it a second time."""

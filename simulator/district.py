@@ -2,6 +2,7 @@
 
 ``python -m simulator.district --platform FILE``. Decides when the next leak comes and of what kind; everything else is the town's, the
 phones' and the technicians'. Prints its story as JSON lines on stdout, logs on stderr, and ends cleanly on SIGTERM.
+With ``--control`` a demonstration may start leaks beside its own; the first line on stdout then is ``{"control": "http://..."}``.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,14 @@ import structlog
 from core import log
 from core.errors import GasSentinelError, UserError
 from simulator.cast import details, fit_for_a_story, home_plan, resume, simulated_homes
+from simulator.demo.kinds import COMMON, KINDS
+from simulator.demo.leaks import Leaks
+from simulator.demo.port import ControlPort, loopback
+from simulator.demo.ringing import Rings
 from simulator.narration import StoryLine
-from simulator.phones.behaviour import Manner
 from simulator.phones.exchange import PhoneExchange
 from simulator.platform import PlatformApi, PlatformLine, platform_line
-from simulator.story_phones import StoryPhones, number_of
+from simulator.story_phones import StoryPhones
 from simulator.technicians import Technicians
 from simulator.world.home import HomePlan, SimulatedHome, Traits, varied
 from simulator.world.radio import Radio
@@ -34,47 +37,22 @@ from simulator.world.town import Town
 
 FIRST_LEAK_S = 6.0
 NEXT_LEAK_S = (120.0, 240.0)
-_GATHER_SHOWN_S = 8.0
 _HEALTHY_S = 60.0
 _LATELY = 20
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A way in which a home may leak: what its devices do, and how its first and second contact treat the phone."""
-
-    name: str
-    linkage: bool = True
-    alarm_message: bool = True
-    own_set_point_lel: float | None = None
-    wake_s: float = 4.5
-    phones: tuple[Manner, Manner] = ("presses_1", "presses_1")
-
-
-COMMON = Kind("common")
-KINDS = (
-    COMMON,
-    Kind("no local linkage", linkage=False, wake_s=1.5),
-    Kind("hangs up early", phones=("hangs_up_early", "presses_1")),
-    Kind("second contact", phones=("busy", "presses_1")),
-    Kind("telemetry only", linkage=False, alarm_message=False, own_set_point_lel=25.0, wake_s=3.0),
-    Kind("needs help", phones=("presses_2", "presses_1")),
-    Kind("no answer", phones=("never_answers", "voicemail")),
-)
-
-
 class District:
-    """The district while it lives."""
+    """The district while it lives. ``control`` is host:port of the demonstration's port, None where nobody demonstrates."""
 
-    def __init__(self, line: PlatformLine, api: PlatformApi, seed: int) -> None:
+    def __init__(self, line: PlatformLine, api: PlatformApi, seed: int, control: str | None = None) -> None:
         self._line = line
         self._api = api
         self._seed = seed
+        self._control = control
         self._clock = line.clock()
         self._dice = random.Random(f"{seed}/district")
-        self._leaking: dict[str, str] = {}
         self._lately: list[str] = []
 
     async def live(self, stop: asyncio.Event) -> None:
@@ -92,11 +70,15 @@ class District:
             await stack.enter_async_context(radio)
             town = Town(homes, seed=self._seed, boot=clock.now_ms() // 1000, clock=clock, send=radio.send, narrate=tell)
             radio.listen(town.receive)
-            phones = StoryPhones(exchange, town, self._leaking.__contains__, told=("ringing",))
-            technicians = Technicians(self._api, town, seed=self._seed, clock=clock)
+            leaks, rings = Leaks(town, exchange.set_behaviour, self._open_incident, seed=self._seed), Rings()
+            if self._control is not None:
+                port = await stack.enter_async_context(ControlPort(leaks, rings, self._control))
+                say({"control": port.url})
+            phones = StoryPhones(exchange, town, leaks.__contains__, told=("ringing",), follow=rings.follow)
+            technicians = Technicians(self._api, town, seed=self._seed, clock=clock, tempo=leaks.tempo)
             town.begin()
             _log.info("district lives", homes=len(homes))
-            await _until(stop, town.run(), phones.run(), technicians.run(), self._leaks(town, exchange))
+            await _until(stop, town.run(), phones.run(), technicians.run(), self._leaks(leaks))
             town.fall_silent()
 
     def _home(self, found: Mapping[str, Any]) -> SimulatedHome:
@@ -105,57 +87,32 @@ class District:
         resume(home, found)
         return home
 
-    async def _leaks(self, town: Town, exchange: PhoneExchange) -> None:
-        """One leak after another, for ever."""
+    async def _open_incident(self, home_id: str) -> str | None:
+        found: str | None = (await self._api.get(f"homes/{home_id}"))["open_incident_id"]
+        return found
+
+    async def _leaks(self, leaks: Leaks) -> None:
+        """One leak after another, for ever; those that a demonstration asks for come beside them."""
         wait_s, kind = FIRST_LEAK_S, COMMON
         kinds = list(KINDS[1:])
         while True:
             await self._clock.sleep(wait_s)
-            await self._leak(town, exchange, kind)
+            leaks.end_stories()
+            plan = self._pick(leaks)
+            if plan is not None:
+                self._lately = [*self._lately[-_LATELY:], plan.home_id]
+                await leaks.begin(plan.home_id, kind)
             wait_s = self._dice.uniform(*NEXT_LEAK_S)
             if not kinds:
                 kinds = list(KINDS)
             kind = kinds.pop(self._dice.randrange(len(kinds)))
-            self._end_stories(town)
 
-    async def _leak(self, town: Town, exchange: PhoneExchange, kind: Kind) -> None:
-        plan = self._pick(town)
-        if plan is None:
-            return
-        for address, manner in zip(plan.phones, kind.phones, strict=False):
-            await exchange.set_behaviour(number_of(address), manner)
-        home = town.households[plan.home_id].home
-        wake_s = round(kind.wake_s + self._dice.uniform(0.0, 1.0), 2)
-        home.fit(
-            replace(
-                home.traits,
-                linkage=kind.linkage,
-                alarm_message=kind.alarm_message,
-                own_set_point_lel=kind.own_set_point_lel,
-                wake_s=wake_s,
-            )
-        )
-        leak_m3h = round(self._dice.uniform(0.5, 1.1), 2)
-        self._leaking[plan.home_id] = kind.name
-        self._lately = [*self._lately[-_LATELY:], plan.home_id]
-        _log.info("leak", home_id=plan.home_id, kind=kind.name, leak_m3h=leak_m3h)
-        town.start_leak(plan.home_id, leak_m3h, shown_s=_GATHER_SHOWN_S)
-
-    def _pick(self, town: Town) -> HomePlan | None:
+    def _pick(self, leaks: Leaks) -> HomePlan | None:
         """A home whose valve is open and where nothing goes on: the first leaks need homes that a story can be told of."""
-        plans = [household.home.plan for household in town.households.values() if household.home.valve == "open"]
-        free = [p for p in plans if p.home_id not in self._leaking and p.home_id not in self._lately and p.detectors]
+        free = [plan for plan in leaks.plans() if plan.home_id not in self._lately and leaks.refusal(plan.home_id) is None]
         fit = [plan for plan in free if fit_for_a_story(plan)]
         chosen = fit or free
         return self._dice.choice(chosen) if chosen else None
-
-    def _end_stories(self, town: Town) -> None:
-        """A home that is mended, open and quiet again lives on as all others do."""
-        for home_id in list(self._leaking):
-            home = town.households[home_id].home
-            if home.leak_m3h == 0 and home.valve == "open" and not home.alarmed:
-                del self._leaking[home_id]
-                town.unwatch(home_id)
 
 
 async def _until(stop: asyncio.Event, *parts: Any) -> None:
@@ -175,6 +132,11 @@ async def _until(stop: asyncio.Event, *parts: Any) -> None:
 
 def tell(line: StoryLine) -> None:
     """One line of the story on stdout."""
+    say(line)
+
+
+def say(line: Mapping[str, object]) -> None:
+    """One JSON line on stdout."""
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -186,12 +148,12 @@ def _read(platform: Path) -> PlatformLine:
         raise UserError(f"无法读取平台文件 {platform}：{error}", f"the platform file {platform} cannot be read: {error}") from None
 
 
-async def _main(line: PlatformLine, seed: int) -> None:
+async def _main(line: PlatformLine, seed: int, control: str | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with PlatformApi(line.http) as api:
-        await District(line, api, seed).live(stop)
+    async with PlatformApi(line.http, line.api_token) as api:
+        await District(line, api, seed, control).live(stop)
 
 
 def main() -> int:
@@ -199,11 +161,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator.district", description="the simulated district / 模拟片区")
     parser.add_argument("--platform", type=Path, required=True, help="file with the line that 'gas-sentinel up' prints")
     parser.add_argument("--seed", type=int, default=1, help="the same seed is the same district")
+    parser.add_argument("--control", help="host:port of the demonstration's port, loopback only, port 0 = a free one; default none")
     parser.add_argument("--language", choices=("zh", "en"), default="zh", help="language of errors; the story has both")
     options = parser.parse_args()
     log.configure("district")
     try:
-        asyncio.run(_main(_read(options.platform), options.seed))
+        if options.control is not None:
+            loopback(options.control)
+        asyncio.run(_main(_read(options.platform), options.seed, options.control))
     except UserError as error:
         _log.error("stopped", reason=error.zh if options.language == "zh" else error.en)
         return 1

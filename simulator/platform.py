@@ -45,6 +45,7 @@ class PlatformLine(BaseModel):
     mqtt: MqttDoor
     postgres: str
     http: str
+    api_token: str = Field("", repr=False, description="lets the simulated technicians in")
     sim_sip: str = Field(description="host:port where the platform expects the simulated telephones")
     clock_rate: float = 1.0
     clock_epoch_ms: int | None = None
@@ -78,8 +79,10 @@ class Refusal:
 class PlatformApi:
     """The HTTP API. ``async with``. Methods raise PlatformLostError when it does not answer."""
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=f"{url.rstrip('/')}/api/v1", timeout=_TIMEOUT_S, trust_env=False)
+    def __init__(self, url: str, token: str = "") -> None:
+        """``token`` as the platform's line has it: who acts here does so for the technicians that he names."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.AsyncClient(base_url=f"{url.rstrip('/')}/api/v1", timeout=_TIMEOUT_S, trust_env=False, headers=headers)
         self._root = url.rstrip("/")
 
     async def __aenter__(self) -> Self:

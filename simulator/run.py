@@ -99,7 +99,7 @@ async def play(
     """
     scenario = load(name)
     line = platform_line({"clock_rate": clock_rate, **platform})
-    async with PlatformApi(line.http) as api, Stage(scenario, line, api, seed, on_progress) as stage:
+    async with PlatformApi(line.http, line.api_token) as api, Stage(scenario, line, api, seed, on_progress) as stage:
         await stage.settle()
         timed_out = await stage.act(world_rate, storm, broken=broken)
         if storm is not None:

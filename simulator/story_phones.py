@@ -30,14 +30,27 @@ def number_of(address: str) -> str:
     return address.removeprefix("sip:").partition("@")[0]
 
 
+Follow = Callable[[PhoneReport, str, int], None]
+"""(what happened, home, position of the contact in it): told of every report of a phone that belongs to a home."""
+
+
 class StoryPhones:
-    """Follows the exchange for ``town``. ``reports`` is everything that happened at the phones of its homes.
+    """Follows the exchange for ``town``. ``reports`` is everything that happened at the phones; where somebody follows instead, he
+    keeps what he needs and it stays empty.
 
     ``told`` are the events that become part of the story: where the platform tells its own beside it, the ringing says enough.
     """
 
-    def __init__(self, exchange: PhoneExchange, town: Town, is_leaking: Callable[[str], bool], told: Collection[str] = TOLD) -> None:
+    def __init__(
+        self,
+        exchange: PhoneExchange,
+        town: Town,
+        is_leaking: Callable[[str], bool],
+        told: Collection[str] = TOLD,
+        follow: Follow | None = None,
+    ) -> None:
         self.reports: list[PhoneReport] = []
+        self._follow = follow
         self._told = told
         self._exchange = exchange
         self._town = town
@@ -53,12 +66,15 @@ class StoryPhones:
     async def run(self) -> None:
         """Until the phones stop."""
         async for report in self._exchange.events():
-            self.reports.append(report)
+            if self._follow is None:
+                self.reports.append(report)
             self._tell(report)
 
     def _tell(self, report: PhoneReport) -> None:
         # A property office or a grid officer is the contact of many homes; the call is about the one that leaks.
         homes = sorted(self._homes.get(report.number, []), key=lambda home: not self._is_leaking(home[0]))
+        if homes and self._follow is not None:
+            self._follow(report, *homes[0])
         said = _KEYS.get(report.digit) if report.event == "pressed" else _SAID.get(report.event)
         if not homes or said is None or report.event not in self._told:
             return

@@ -37,6 +37,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
     ("joint", "表后接头松动", "a joint behind the meter was loose"),
     ("hidden_pipe", "暗埋支管锈蚀", "a hidden pipe had rusted through"),
 )
+BEFORE_THE_METER = ("joint", "表前接头松动", "the joint before the meter was loose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,16 @@ class _Work:
 class Technicians:
     """All simulated crews. :meth:`run` until cancelled. They work orders of homes in ``town`` only."""
 
-    def __init__(self, api: PlatformApi, town: Town, *, seed: int, clock: Clock, tempo: Tempo | None = None) -> None:
+    def __init__(
+        self, api: PlatformApi, town: Town, *, seed: int, clock: Clock, tempo: Tempo | Callable[[str], Tempo] | None = None
+    ) -> None:
+        """``tempo`` for all homes, or what to ask for the tempo of each."""
         self._api = api
         self._town = town
         self._seed = seed
         self._clock = clock
-        self._tempo = tempo or Tempo()
+        same = Tempo() if tempo is None or callable(tempo) else tempo
+        self._tempo_of: Callable[[str], Tempo] = tempo if callable(tempo) else lambda _: same
         self._crews: dict[str, str] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self.finished: set[str] = set()
@@ -122,17 +127,18 @@ class Technicians:
     async def _work(self, order_no: str, home_id: str) -> None:
         """Do what the order's state asks for next, until it is archived, taken away, or refused too often."""
         dice = random.Random(f"{self._seed}/{home_id}/technician")
+        tempo = self._tempo_of(home_id)
         work = _Work(
             reaction_s=dice.uniform(15, 50),
-            drive_s=max(dice.uniform(9, 26) * 60, self._tempo.drive_s),
+            drive_s=max(dice.uniform(9, 26) * 60, tempo.drive_s),
             search_s=dice.uniform(12, 35) * 60,
             test_min=float(dice.choice((5, 10, 15))),
             burners_s=dice.uniform(6, 14) * 60,
             cause=dice.choice(CAUSES),
             test_kpa=round(dice.uniform(2.5, 4.5), 2),
         )
-        steps = self._steps(home_id, work)
-        visit = {**steps, "on_site": self._inspection(home_id, work), "cause_recorded": steps["restored"]}
+        steps = self._steps(home_id, work, tempo)
+        visit = {**steps, "on_site": self._inspection(home_id, work, tempo), "cause_recorded": steps["restored"]}
         refused = 0
         while refused < _PATIENCE:
             try:
@@ -156,9 +162,9 @@ class Technicians:
                     self._tell(home_id, f"{order_no}：平台拒绝：{answer.zh}", f"{order_no}: the platform refuses: {answer.en}")
                 await self._clock.sleep(_RETRY_S)
 
-    def _steps(self, home_id: str, work: _Work) -> "Mapping[str, Callable[[Entity, str], Awaitable[Entity | Refusal]]]":
+    def _steps(self, home_id: str, work: _Work, tempo: Tempo) -> "Mapping[str, Callable[[Entity, str], Awaitable[Entity | Refusal]]]":
         """The order's state -> what its technician does in it."""
-        tempo, town = self._tempo, self._town
+        town = self._town
 
         async def accept(order: Entity, who: str) -> Entity | Refusal:
             zh, en = await self._shown(work.reaction_s, tempo.accept_s)
@@ -174,7 +180,8 @@ class Technicians:
             return await self._request(order, "on-site", who)
 
         async def make_safe(order: Entity, who: str) -> Entity | Refusal:
-            if town.close_by_hand(home_id):
+            # One that stalled half-way says that it is closing; a hand is what it waits for.
+            if town.close_by_hand(home_id) or town.households[home_id].home.valve == "closing":
                 self._tell(home_id, "阀门仍未关：技术员手动关阀", "the valve is still open: the technician closes it by hand")
             if town.reading_lel(home_id) > _SAFE_LEL:
                 zh, en = compressed(town.air(home_id, shown_s=tempo.air_s), tempo.air_s)
@@ -186,7 +193,7 @@ class Technicians:
             return await self._request(order, "made-safe", who, reading_lel=reading, note=note)
 
         async def find_cause(order: Entity, who: str) -> Entity | Refusal:
-            cause, cause_zh, cause_en = work.cause
+            cause, cause_zh, cause_en = BEFORE_THE_METER if town.households[home_id].home.leak_before_m3h > 0 else work.cause
             zh, en = await self._shown(work.search_s, tempo.search_s)
             town.repair(home_id)
             self._tell(home_id, f"查漏修复 {zh}：{cause_zh}", f"leak search and repair took {en}: {cause_en}")
@@ -224,11 +231,11 @@ class Technicians:
             "restored": archive,
         }
 
-    def _inspection(self, home_id: str, work: _Work) -> "Callable[[Entity, str], Awaitable[Entity | Refusal]]":
+    def _inspection(self, home_id: str, work: _Work, tempo: Tempo) -> "Callable[[Entity, str], Awaitable[Entity | Refusal]]":
         """What a technician does on a visit where nothing was shut off: look for gas, and say what he found."""
 
         async def inspect(order: Entity, who: str) -> Entity | Refusal:
-            zh, en = await self._shown(work.search_s, self._tempo.search_s)
+            zh, en = await self._shown(work.search_s, tempo.search_s)
             lel = self._town.reading_lel(home_id)
             self._tell(home_id, f"检查 {zh}：读数 {lel:.1f} %LEL，未发现泄漏", f"inspected, {en}: {lel:.1f} %LEL, no leak found")
             note = f"逐点检漏，读数 {lel:.1f} %LEL / every joint searched, {lel:.1f} %LEL"

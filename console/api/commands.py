@@ -7,21 +7,26 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from console import masking
+from console.access.in_scope import COMMAND_IN_SCOPE
 from console.api.needs import Database
+from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
-from console.store import Store
+from console.store import Row, Store
 
 router = APIRouter(prefix="/api/v1", tags=["commands"])
 
 _COLUMNS = """command_id, device_id, account, command, incident_id, attempt, order_no, reason, state, sends, issued_ms,
-    expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by"""
+    expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by,
+    (SELECT d.home_id FROM devices d WHERE d.device_id = commands.device_id) AS home_id"""
 
 # The self-check's commands are listed when they are asked for by their incident or device.
 COMMANDS_NEWEST = f"""
     SELECT {_COLUMNS} FROM commands
     WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
       AND (%(device_id)s::text IS NULL OR device_id = %(device_id)s)
+      AND {COMMAND_IN_SCOPE}
       AND (device_id <> 'canary-meter' OR incident_id = %(incident_id)s OR device_id = %(device_id)s)
       AND (%(at)s::bigint IS NULL OR (issued_ms, command_id) < (%(at)s, %(id)s::uuid))
     ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
@@ -52,19 +57,20 @@ class Command(BaseModel):
     requested_by: str = Field(description="`line`, or the person who asked")
 
 
-async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Command]:
-    """The commands with these ids."""
-    return {row["command_id"]: Command(**row) for row in await store.rows(COMMANDS_BY_ID, {"ids": list(ids)})}
+def from_row(row: Row, *, clear: bool) -> Command:
+    """A command as the API gives it; ``clear``: with the telephone numbers that somebody wrote into its reason."""
+    return Command(**masking.shown(row, masking.command, clear=clear))
 
 
-async def of_incident(store: Store, ids: Sequence[UUID]) -> list[Command]:
+async def of_incident(store: Store, ids: Sequence[UUID], *, clear: bool) -> list[Command]:
     """The commands of an incident under any of its ids, oldest first, at most 200."""
-    return [Command(**row) for row in await store.rows(COMMANDS_OF_INCIDENT, {"ids": list(ids)})]
+    return [from_row(row, clear=clear) for row in await store.rows(COMMANDS_OF_INCIDENT, {"ids": list(ids)})]
 
 
 @router.get("/commands", summary="Commands to devices, newest first · 下发指令", responses=responses(422))
 async def list_commands(
     store: Database,
+    who: Reader,
     incident_id: Annotated[UUID | None, Query(description="commands of this incident only")] = None,
     device_id: Annotated[str | None, Query(max_length=32, description="commands to this device only")] = None,
     limit: Limit = 50,
@@ -72,8 +78,9 @@ async def list_commands(
 ) -> Page[Command]:
     """What devices were told, and how they answered."""
     at, last = behind("commands", after, int, UUID)
-    rows = await store.rows(COMMANDS_NEWEST, {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1})
+    values = {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1}
+    rows = await store.rows(COMMANDS_NEWEST, values | who.scope.values())
     return Page(
-        items=[Command(**row) for row in rows[:limit]],
+        items=[from_row(row, clear=who.may("read_people")) for row in rows[:limit]],
         next=next_of("commands", rows, limit, lambda row: (row["issued_ms"], str(row["command_id"]))),
     )

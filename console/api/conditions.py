@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from alarm_engine.judgement.conditions import Condition
+from console.access.scope import home_in_scope
 from console.api.homes import Parts
 from console.api.needs import Database
+from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
@@ -19,8 +21,9 @@ router = APIRouter(prefix="/api/v1", tags=["homes"])
 
 _BUILDING = "h.district_code, h.community, h.estate, h.building"
 # A home counts once in a building, however many of its devices are concerned; what is retired counts nowhere.
-_IN_FORCE = """home_conditions c JOIN homes h USING (home_id)
-    WHERE c.ended_ms IS NULL AND h.retired_at IS NULL AND (%(condition)s::text IS NULL OR c.condition = %(condition)s)"""
+_IN_FORCE = f"""home_conditions c JOIN homes h USING (home_id)
+    WHERE c.ended_ms IS NULL AND h.retired_at IS NULL AND {home_in_scope("h")}
+      AND (%(condition)s::text IS NULL OR c.condition = %(condition)s)"""
 
 BUILDINGS = f"""
     SELECT {_BUILDING}, min(h.district) AS district,
@@ -110,10 +113,11 @@ async def _sizes(store: Store, rows: Sequence[Row]) -> dict[tuple[str, ...], int
 
 
 @router.get("/conditions", summary="Blind, silent and powerless homes by building · 失效、失联、掉电", responses=responses(422))
-async def list_buildings(store: Database, condition: Asked = None, limit: Limit = 50, after: After = None) -> Page[Building]:
+async def list_buildings(store: Database, who: Reader, condition: Asked = None, limit: Limit = 50, after: After = None) -> Page[Building]:
     """Buildings with at least one such home, sorted by district, community, estate and building."""
     last = behind("conditions", after, str, str, str, str)
-    rows = await store.rows(BUILDINGS, {"condition": condition, **dict(zip(_KEY, last, strict=True)), "rows": limit + 1})
+    values = {"condition": condition, **dict(zip(_KEY, last, strict=True)), "rows": limit + 1, **who.scope.values()}
+    rows = await store.rows(BUILDINGS, values)
     sizes = await _sizes(store, rows[:limit])
     return Page(
         items=[Building(**row, homes=sizes.get(_key(row), 0)) for row in rows[:limit]],
@@ -124,6 +128,7 @@ async def list_buildings(store: Database, condition: Asked = None, limit: Limit 
 @router.get("/conditions/homes", summary="The homes behind the counts · 失效、失联、掉电住户", responses=responses(422))
 async def list_homes(
     store: Database,
+    who: Reader,
     condition: Asked = None,
     estate: Annotated[str | None, Query(max_length=100, description="homes of this estate")] = None,
     building: Annotated[str | None, Query(max_length=100, description="homes of this building")] = None,
@@ -134,7 +139,7 @@ async def list_homes(
     """One entry a device and condition, sorted by home. All filters must hold."""
     last, device, kind = behind("conditions/homes", after, str, str, str)
     values = {"condition": condition, "estate": estate, "building": building, "home_id": home_id, "rows": limit + 1}
-    rows = await store.rows(HOMES, {**values, "last": last, "device": device, "kind": kind})
+    rows = await store.rows(HOMES, {**values, "last": last, "device": device, "kind": kind, **who.scope.values()})
     return Page(
         items=[_home(row) for row in rows[:limit]],
         next=next_of("conditions/homes", rows, limit, lambda row: (row["home_id"], row["device_id"], row["condition"])),

@@ -6,9 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from console import masking
 from console.api import homes
 from console.api.needs import Console, Database
-from console.api.requests import ANSWERS, Asked, Outcome, home_exists, put
+from console.api.reader import Reader
+from console.api.requests import ANSWERS, Asked, Outcome, actor_of, put
 from console.problems import responses
 from console.vocabulary import HOLDS, VALVE_CAUSES, Words, said
 
@@ -60,14 +62,14 @@ class LiftHold(Asked):
 
 
 @router.get("/homes/{home_id}/holds", summary="What holds a valve closed · 阀门保持切断的原因", responses=responses(404, 422))
-async def list_holds(store: Database, home_id: homes.HomeId) -> Holds:
+async def list_holds(store: Database, who: Reader, home_id: homes.HomeId) -> Holds:
     """At most 200, lifted ones included."""
-    await homes.known(store, home_id)
+    await homes.known(store, home_id, who)
     rows = await store.rows(HOLDS_OF_HOME, {"home_id": home_id})
     return Holds(
         items=[
             Hold(
-                **row,
+                **masking.shown(row, masking.hold, clear=who.may("read_people")),
                 words=said(HOLDS, row["hold"]),
                 cause_words=said(VALVE_CAUSES, row["cause"]) if row["cause"] else None,
                 in_force=row["lifted_ms"] is None,
@@ -78,16 +80,16 @@ async def list_holds(store: Database, home_id: homes.HomeId) -> Holds:
 
 
 @router.post("/homes/{home_id}/holds", summary="Hold a valve closed · 阀门保持切断", responses=ANSWERS)
-async def set_hold(console: Console, response: Response, home_id: homes.HomeId, asked: SetHold) -> Outcome:
+async def set_hold(console: Console, response: Response, who: Reader, home_id: homes.HomeId, asked: SetHold) -> Outcome:
     """Away or works. The valve is closed and stays so; nothing opens it again but a person at the meter."""
-    await home_exists(console, home_id)
+    await homes.known(console.store, home_id, who)
     body = {"home_id": home_id, **asked.model_dump(exclude={"actor"})}
-    return await put(console, response, "line", "set_hold", asked.actor, body)
+    return await put(console, response, "line", "set_hold", actor_of(who, asked.actor), body)
 
 
 @router.post("/homes/{home_id}/holds/lift", summary="Lift a hold · 解除保持", responses=ANSWERS)
-async def lift_hold(console: Console, response: Response, home_id: homes.HomeId, asked: LiftHold) -> Outcome:
+async def lift_hold(console: Console, response: Response, who: Reader, home_id: homes.HomeId, asked: LiftHold) -> Outcome:
     """Lifting opens nothing. Safety and arrears are not lifted here: a passed test and a payment do that."""
-    await home_exists(console, home_id)
+    await homes.known(console.store, home_id, who)
     body = {"home_id": home_id, **asked.model_dump(exclude={"actor"})}
-    return await put(console, response, "line", "lift_hold", asked.actor, body)
+    return await put(console, response, "line", "lift_hold", actor_of(who, asked.actor), body)

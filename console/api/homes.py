@@ -9,7 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from console import masking
+from console.access.in_scope import DEVICE_IN_SCOPE
+from console.access.scope import IN_SCOPE_HOME
+from console.access.who import Who
 from console.api.needs import Console, Database
+from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.store import Row, Store
@@ -23,7 +28,7 @@ _COLUMNS = """home_id, household_no, district_code, district, subdistrict, commu
 
 HOMES = f"""
     SELECT {_COLUMNS} FROM homes
-    WHERE retired_at IS NULL
+    WHERE retired_at IS NULL AND {IN_SCOPE_HOME}
       AND (%(simulated)s::boolean IS NULL OR simulated = %(simulated)s)
       AND (%(district_code)s::text IS NULL OR district_code = %(district_code)s)
       AND (%(q)s::text IS NULL OR home_id = %(exact)s OR household_no = %(exact)s
@@ -32,6 +37,7 @@ HOMES = f"""
       AND (%(last)s::text IS NULL OR home_id > %(last)s)
     ORDER BY home_id LIMIT %(rows)s"""  # noqa: S608  constant columns
 HOME = f"SELECT {_COLUMNS} FROM homes WHERE home_id = %(home_id)s"  # noqa: S608
+HOME_SEEN = f"{HOME} AND {IN_SCOPE_HOME}"
 CONTACTS = "SELECT position, name, role, phone FROM contacts WHERE home_id = %(home_id)s ORDER BY position"
 IN_FORCE = """
     SELECT (SELECT coalesce(array_agg(DISTINCT hold ORDER BY hold), '{}') FROM valve_holds
@@ -44,6 +50,7 @@ _DEVICE = """SELECT d.device_id, d.kind, d.home_id, d.account, d.made_on, d.reti
     FROM devices d LEFT JOIN device_state s USING (device_id)"""
 DEVICES_OF_HOME = _DEVICE + " WHERE d.home_id = %(home_id)s ORDER BY d.retired_at NULLS FIRST, d.kind, d.device_id LIMIT 200"
 DEVICE = _DEVICE + " WHERE d.device_id = %(device_id)s"
+DEVICE_SEEN = f"{DEVICE} AND {DEVICE_IN_SCOPE}"
 DETECTOR_READINGS = """
     SELECT d.device_id, r.ts, r.received_at, r.boot, r.seq, r.ch4_lel, r.state, r.ch4_raw, r.ch4_raw_unit, r.power, r.temp_c,
            r.battery_v, r.rssi_dbm, r.defects
@@ -136,9 +143,9 @@ class Contact(BaseModel):
     """A person to ring, in the order of the list."""
 
     position: int
-    name: str
+    name: str = Field(description="masked unless you may see people and an incident of the home is open: see `/homes/{home_id}/people`")
     role: str
-    phone: str
+    phone: str = Field(description="masked as the name is")
 
 
 class HomeWithDevices(Home):
@@ -226,9 +233,9 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-async def known(store: Store, home_id: str) -> Row:
-    """The row of a home. Raises a 404 problem."""
-    row = await store.row(HOME, {"home_id": home_id})
+async def known(store: Store, home_id: str, who: Who) -> Row:
+    """The row of a home that ``who`` sees. Raises a 404 problem: what he does not see is not there."""
+    row = await store.row(HOME_SEEN, {"home_id": home_id, **who.scope.values()})
     if row is None:
         raise unknown_home(home_id)
     return row
@@ -244,9 +251,18 @@ def unknown_device(device_id: str) -> Exception:
     return not_found(f"登记中没有设备 {device_id}", f"the registry has no device {device_id}")
 
 
+async def known_device(store: Store, device_id: str, who: Who) -> Row:
+    """The row of a device that ``who`` sees. Raises a 404 problem."""
+    row = await store.row(DEVICE_SEEN, {"device_id": device_id, **who.scope.values()})
+    if row is None:
+        raise unknown_device(device_id)
+    return row
+
+
 @router.get("/homes", summary="Homes · 住户", responses=responses(422))
 async def list_homes(
     store: Database,
+    who: Reader,
     q: Annotated[str | None, Query(min_length=1, max_length=64, description="home id, 户号, or part of the address")] = None,
     simulated: Annotated[bool | None, Query(description="simulated homes only, or real ones only")] = None,
     district_code: Annotated[str | None, Query(max_length=12, description="GB/T 2260", examples=["430102"])] = None,
@@ -257,20 +273,25 @@ async def list_homes(
     (last,) = behind("homes", after, str)
     pattern = None if q is None else "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = {"q": pattern, "exact": q, "simulated": simulated, "district_code": district_code, "last": last, "rows": limit + 1}
-    rows = await store.rows(HOMES, values)
-    return Page(items=[Home(**_home(row)) for row in rows[:limit]], next=next_of("homes", rows, limit, lambda row: (row["home_id"],)))
+    rows = await store.rows(HOMES, values | who.scope.values())
+    clear = who.may("read_people")
+    return Page(
+        items=[Home(**_home(masking.shown(row, masking.home, clear=clear))) for row in rows[:limit]],
+        next=next_of("homes", rows, limit, lambda row: (row["home_id"],)),
+    )
 
 
 @router.get("/homes/{home_id}", summary="One home with devices and contacts · 住户详情", responses=responses(404, 422))
-async def read_home(store: Database, home_id: HomeId) -> HomeWithDevices:
+async def read_home(store: Database, who: Reader, home_id: HomeId) -> HomeWithDevices:
     """Everything that is known of one home now."""
-    row = await known(store, home_id)
+    row = await known(store, home_id, who)
     values = {"home_id": home_id}
     incident = await store.row(OPEN_INCIDENT, values)
+    clear = masking.sees_people(who, home_open=incident is not None)
     return HomeWithDevices(
-        **_home(row),
+        **_home(masking.shown(row, masking.home, clear=who.may("read_people"))),
         devices=[Device(**device) for device in await store.rows(DEVICES_OF_HOME, values)],
-        contacts=[Contact(**contact) for contact in await store.rows(CONTACTS, values)],
+        contacts=[Contact(**masking.shown(contact, masking.contact, clear=clear)) for contact in await store.rows(CONTACTS, values)],
         open_incident_id=incident["incident_id"] if incident else None,
         **(await store.row(IN_FORCE, values) or {}),
     )
@@ -280,6 +301,7 @@ async def read_home(store: Database, home_id: HomeId) -> HomeWithDevices:
 async def read_readings(
     store: Database,
     console: Console,
+    who: Reader,
     home_id: HomeId,
     from_ms: Annotated[int | None, Query(ge=0, le=_YEARS_MS, description="from, Unix ms; default: a day before `to_ms`")] = None,
     to_ms: Annotated[int | None, Query(ge=0, le=_YEARS_MS, description="to, excluded, Unix ms; default: now")] = None,
@@ -296,7 +318,7 @@ async def read_readings(
             "from_ms must be before to_ms",
             errors=[FieldError(where="query.from_ms", en="must be before to_ms")],
         )
-    await known(store, home_id)
+    await known(store, home_id, who)
     values = {"home_id": home_id, "from": _moment(start), "to": _moment(end), "rows": limit + 1}
     detector = await store.rows(DETECTOR_READINGS, values)
     meter = await store.rows(METER_READINGS, values)
@@ -316,9 +338,6 @@ def _oldest_first(rows: Sequence[Row], limit: int) -> list[Row]:
 
 
 @router.get("/devices/{device_id}", summary="One device and the latest heard of it · 设备", responses=responses(404, 422))
-async def read_device(store: Database, device_id: DeviceId) -> Device:
+async def read_device(store: Database, who: Reader, device_id: DeviceId) -> Device:
     """A device of the registry."""
-    row = await store.row(DEVICE, {"device_id": device_id})
-    if row is None:
-        raise unknown_device(device_id)
-    return Device(**row)
+    return Device(**await known_device(store, device_id, who))

@@ -1,15 +1,21 @@
 """Incidents with their clocks and everything that belongs to them. Read from ``incidents``; the line writes them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from console import masking
+from console.access.in_scope import home_open, incident_in_scope
+from console.access.who import Who
 from console.api import calls, commands, orders, tasks
-from console.api.needs import Database
+from console.api.needs import Console, Database
+from console.api.reader import Reader
 from console.clocks import Clocks, compose, speaking_call, working_order
+from console.desk.remarks_rows import ACKNOWLEDGED, Acknowledged
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
 from console.store import Row, Store
@@ -28,25 +34,31 @@ from core.station import IncidentKind
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
-_COLUMNS = """incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
+_COLUMNS = f"""incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
     lel_vol_percent, valve, valve_cause, alarmed_ms, valve_closed_locally_ms, received_ms, close_sent_ms, reported_closed_ms,
     last_leak_ms, opened_valve_ms, closed_ms, devices, home, proof, proof_due_ms, holds_ms, clearing, clearing_ms, before_meter_ms,
-    answer_due_ms, (SELECT coalesce(array_agg(a.alias_id ORDER BY a.at_ms), '{}') FROM incident_aliases a
+    answer_due_ms, (SELECT coalesce(array_agg(a.alias_id ORDER BY a.at_ms), '{{}}') FROM incident_aliases a
                     WHERE a.incident_id = incidents.incident_id) AS aliases,
     CASE WHEN home_id IS NULL AND kind = 'hotline_report' THEN
         (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = incidents.incident_id AND e.kind = 'opened' LIMIT 1)
-    END AS told_place"""
+    END AS told_place,
+    nullif(home ->> 'district_code', '') AS district_code, (home ->> 'lon')::float8 AS lon, (home ->> 'lat')::float8 AS lat,
+    home ->> 'coord_datum' AS coord_datum, {ACKNOWLEDGED} AS acknowledged"""  # noqa: S608  constant columns
+_OPEN = home_open("incidents.home_id", "incidents.incident_id")
+IN_SCOPE = incident_in_scope()
 
 # The canary walks the line every minute and is not counted: it is only listed when it is asked for by its kind.
 INCIDENTS_NEWEST = f"""
-    SELECT {_COLUMNS} FROM incidents
-    WHERE (%(state)s::text IS NULL OR state = %(state)s)
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents
+    WHERE {IN_SCOPE}
+      AND (%(state)s::text IS NULL OR state = %(state)s)
       AND (%(home_id)s::text IS NULL OR home_id = %(home_id)s)
       AND CASE WHEN %(kind)s::text IS NULL THEN kind <> 'canary' ELSE kind = %(kind)s END
       AND (%(since_ms)s::bigint IS NULL OR received_ms >= %(since_ms)s)
       AND (%(at)s::bigint IS NULL OR (received_ms, incident_id) < (%(at)s, %(id)s::uuid))
     ORDER BY received_ms DESC, incident_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
-INCIDENTS_BY_ID = f"SELECT {_COLUMNS} FROM incidents WHERE incident_id = ANY(%(ids)s)"  # noqa: S608
+INCIDENTS_BY_ID = f"SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents WHERE incident_id = ANY(%(ids)s)"  # noqa: S608
+INCIDENTS_SEEN = f"{INCIDENTS_BY_ID} AND {IN_SCOPE}"
 ALIAS = "SELECT incident_id FROM incident_aliases WHERE alias_id = %(id)s"
 
 IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
@@ -68,7 +80,7 @@ class CallBrief(BaseModel):
     outcome: str
     words: Words
     attempt: int
-    name: str
+    name: str = Field(description="masked for those who may not see people, and for all once the incident is closed")
 
 
 class Incident(BaseModel):
@@ -82,6 +94,10 @@ class Incident(BaseModel):
     place: str = Field(description="the home, or the account where no home is known: one open incident a place")
     address_zh: str
     address_en: str
+    district_code: str | None = Field(description="GB/T 2260; null where no home is known")
+    lon: float | None = Field(description="of the home when it opened, degrees of `coord_datum`")
+    lat: float | None
+    coord_datum: str | None = Field(description="WGS-84 or GCJ-02")
     account: str
     device_id: str | None
     devices: list[str] = Field(description="devices that reported in it")
@@ -115,6 +131,7 @@ class Incident(BaseModel):
     opened_valve_ms: int | None
     closed_ms: int | None
     clocks: Clocks
+    acknowledged: Acknowledged | None = Field(description="null: nobody at a desk has seen it yet")
     order: OrderBrief | None
     call: CallBrief | None
 
@@ -140,51 +157,73 @@ def addresses(row: Row) -> Words:
     return Words(zh=zh or row["place"], en=en or zh or row["place"])
 
 
-def _values(row: Row, order_rows: Sequence[Row], call_rows: Sequence[Row]) -> dict[str, Any]:
-    order, call, where = working_order(order_rows), speaking_call(call_rows), addresses(row)
-    return {
-        **row,
-        "address_zh": where.zh,
-        "address_en": where.en,
-        "kind_words": said(INCIDENT_KINDS, row["kind"]),
-        "valve_words": said(VALVE_KNOWLEDGE, row["valve"]),
-        "valve_cause_words": said(VALVE_CAUSES, row["valve_cause"]) if row["valve_cause"] else None,
-        "proof_words": said(PROOFS, row["proof"]),
-        "clearing_words": said(CLEARINGS, row["clearing"]),
-        "clocks": compose(row, order, call_rows),
-        "order": None if order is None else {**order, "words": said(ORDER_STATES, order["state"])},
-        "call": None if call is None else {**call, "words": said(CALL_OUTCOMES, call["outcome"])},
-    }
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """An incident's row with the rows that it is shown with."""
+
+    row: Row
+    orders: list[Row]
+    calls: list[Row]
+
+    def values(self, *, clear: bool) -> dict[str, Any]:
+        """The fields of the API; ``clear``: with names and numbers."""
+        row = masking.shown(self.row, masking.incident, clear=clear)
+        order, speaking, where = working_order(self.orders), speaking_call(self.calls), addresses(row)
+        call: Row | None = None
+        if speaking is not None:
+            call = {**masking.shown(dict(speaking), masking.call, clear=clear), "words": said(CALL_OUTCOMES, speaking["outcome"])}
+        return {
+            **row,
+            "address_zh": where.zh,
+            "address_en": where.en,
+            "kind_words": said(INCIDENT_KINDS, row["kind"]),
+            "valve_words": said(VALVE_KNOWLEDGE, row["valve"]),
+            "valve_cause_words": said(VALVE_CAUSES, row["valve_cause"]) if row["valve_cause"] else None,
+            "proof_words": said(PROOFS, row["proof"]),
+            "clearing_words": said(CLEARINGS, row["clearing"]),
+            "clocks": compose(row, order, self.calls),
+            "order": None if order is None else {**order, "words": said(ORDER_STATES, order["state"])},
+            "call": call,
+        }
+
+    def incident(self, *, clear: bool) -> Incident:
+        """As the lists and the event stream give it."""
+        return Incident(**self.values(clear=clear))
 
 
-async def complete(store: Store, rows: Sequence[Row]) -> list[Incident]:
-    """Incident rows as the API gives them: two more statements, however many rows."""
+async def gather(store: Store, rows: Sequence[Row]) -> list[Gathered]:
+    """Incident rows with what they are shown with: two more statements, however many rows."""
     if not rows:
         return []
     ids = [row["incident_id"] for row in rows]
     ordered, called = await orders.rows_of_incidents(store, ids), await calls.rows_of_incidents(store, ids)
-    return [Incident(**_values(row, ordered.get(row["incident_id"], []), called.get(row["incident_id"], []))) for row in rows]
+    return [Gathered(row, ordered.get(each, []), called.get(each, [])) for row, each in zip(rows, ids, strict=True)]
 
 
-async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Incident]:
-    """The incidents with these ids."""
-    found = await complete(store, await store.rows(INCIDENTS_BY_ID, {"ids": list(ids)}))
-    return {incident.incident_id: incident for incident in found}
+async def by_id(store: Store, ids: Sequence[UUID]) -> list[Gathered]:
+    """The incidents with these ids, whoever asks."""
+    return await gather(store, await store.rows(INCIDENTS_BY_ID, {"ids": list(ids)}))
 
 
-async def known(store: Store, incident_id: UUID) -> Row:
-    """The row of an incident, by its id or by an alias. Raises a 404 problem."""
-    row = await store.row(INCIDENTS_BY_ID, {"ids": [incident_id]})
+async def known(store: Store, incident_id: UUID, who: Who) -> Row:
+    """The row of an incident that ``who`` sees, by its id or by an alias. Raises a 404 problem: what he does not see is not there."""
+    row = await store.row(INCIDENTS_SEEN, {"ids": [incident_id], **who.scope.values()})
     if row is None and (alias := await store.row(ALIAS, {"id": incident_id})) is not None:
-        row = await store.row(INCIDENTS_BY_ID, {"ids": [alias["incident_id"]]})
+        row = await store.row(INCIDENTS_SEEN, {"ids": [alias["incident_id"]], **who.scope.values()})
     if row is None:
         raise not_found(f"没有事件 {incident_id}", f"there is no incident {incident_id}")
     return row
 
 
+def sees(row: Row, who: Who) -> bool:
+    """Whether ``who`` reads the names and numbers of an incident's row in clear."""
+    return masking.sees_people(who, home_open=row["home_open"])
+
+
 @router.get("/incidents", summary="Incidents, newest first · 事件", responses=responses(422))
 async def list_incidents(
     store: Database,
+    who: Reader,
     state: Annotated[Literal["open", "closed"] | None, Query(description="open or closed only")] = None,
     home_id: Annotated[str | None, Query(max_length=64, description="incidents of this home")] = None,
     kind: Annotated[IncidentKind | None, Query(description="absent: every kind but the self-check `canary`")] = None,
@@ -195,28 +234,29 @@ async def list_incidents(
     """All filters must hold."""
     at, last = behind("incidents", after, int, UUID)
     values = {"state": state, "home_id": home_id, "kind": kind, "since_ms": since_ms, "at": at, "id": last, "rows": limit + 1}
-    rows = await store.rows(INCIDENTS_NEWEST, values)
+    rows = await store.rows(INCIDENTS_NEWEST, values | who.scope.values())
     return Page(
-        items=await complete(store, rows[:limit]),
+        items=[each.incident(clear=sees(each.row, who)) for each in await gather(store, rows[:limit])],
         next=next_of("incidents", rows, limit, lambda row: (row["received_ms"], str(row["incident_id"]))),
     )
 
 
 @router.get("/incidents/{incident_id}", summary="One incident with its clocks · 事件详情", responses=responses(404, 422))
-async def read_incident(store: Database, incident_id: IncidentId) -> IncidentWithAll:
+async def read_incident(store: Database, console: Console, who: Reader, incident_id: IncidentId) -> IncidentWithAll:
     """With its commands, orders, calls and tasks; the order and the calls may have begun for another incident of the same place.
 
-    Under an alias: the incident that it stands for.
+    Under an alias: the incident that it stands for. A technician is shown the orders of his own crew.
     """
-    row = await known(store, incident_id)
-    incident_id = row["incident_id"]
-    order_rows = (await orders.rows_of_incidents(store, [incident_id])).get(incident_id, [])
-    call_rows = (await calls.rows_of_incidents(store, [incident_id])).get(incident_id, [])
-    own = [incident_id, *row["aliases"]]
+    row = await known(store, incident_id, who)
+    (found,) = await gather(store, [row])
+    clear = sees(row, who)
+    own = [row["incident_id"], *row["aliases"]]
+    crew = who.scope.crew_id
+    kept = calls.recordings_of(console)
     return IncidentWithAll(
-        **_values(row, order_rows, call_rows),
-        commands=await commands.of_incident(store, own),
-        orders=[orders.from_row(order) for order in order_rows],
-        calls=[calls.from_row(call) for call in call_rows],
-        tasks=await tasks.of_incident(store, own),
+        **found.values(clear=clear),
+        commands=await commands.of_incident(store, own, clear=clear),
+        orders=[orders.from_row(order, clear=clear) for order in found.orders if crew is None or order["crew_id"] == crew],
+        calls=[calls.from_row(call, kept, clear=clear) for call in found.calls],
+        tasks=await tasks.of_incident(store, own, clear=clear),
     )

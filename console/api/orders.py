@@ -7,7 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from console import masking
+from console.access.in_scope import home_open
+from console.access.scope import IN_SCOPE_ORDER
+from console.access.who import Who
 from console.api.needs import Database
+from console.api.reader import Reader
 from console.joined import JOINED, by_asked
 from console.order_wording import step_words
 from console.paging import After, Limit, Page, behind, next_of
@@ -21,13 +26,15 @@ _COLUMNS = """order_id, order_no, kind, incident_id, incident_kind, home_id, sim
     crew_id, technician_id, distance_m, created_ms, assigned_ms, accepted_ms, on_site_ms, made_safe_ms, safe_reading_lel, cause,
     cause_note, cause_ms, test_start_kpa, test_end_kpa, test_minutes, test_passed, test_ms, test_by, restored_ms, archived_ms,
     no_access_ms, revisit_due_ms, proof, proof_due_ms, clearing, before_meter, answer_due_ms"""
+_OPEN = home_open("work_orders.home_id", "work_orders.incident_id")
 
 # The self-check's orders are listed with their own incident alone.
 # Every technician of a crew may work its orders; the one that an order names leads.
 ORDERS_NEWEST = f"""
     WITH {JOINED}
-    SELECT {_COLUMNS} FROM work_orders
-    WHERE (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders
+    WHERE {IN_SCOPE_ORDER}
+      AND (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
       AND (%(ids)s::uuid[] = '{{}}' OR order_id IN (SELECT order_id FROM ordered))
       AND (%(crew_id)s::text IS NULL OR crew_id = %(crew_id)s)
       AND (kind <> 'canary' OR incident_id = ANY(%(ids)s::uuid[]))
@@ -41,6 +48,8 @@ ORDERS_OF_INCIDENTS = f"""
     WITH {JOINED}
     SELECT asked, {_COLUMNS} FROM ordered JOIN work_orders USING (order_id) ORDER BY created_ms, order_id"""  # noqa: S608
 ORDER_BY_NUMBER = f"SELECT {_COLUMNS} FROM work_orders WHERE order_no = %(order_no)s"  # noqa: S608
+ORDER = f"""
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders WHERE order_no = %(order_no)s AND {IN_SCOPE_ORDER}"""  # noqa: S608
 STEPS_OF_ORDER = """
     SELECT step_no, at_ms, event, from_state, to_state, actor, detail FROM order_steps
     WHERE order_id = %(order_id)s ORDER BY step_no LIMIT 500"""
@@ -113,14 +122,9 @@ class OrderWithSteps(Order):
     steps: list[Step] = Field(description="oldest first")
 
 
-def from_row(row: Row) -> Order:
-    """An order as the API gives it."""
-    return Order(**row, state_words=said(ORDER_STATES, row["state"]))
-
-
-async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Order]:
-    """The orders with these ids."""
-    return {row["order_id"]: from_row(row) for row in await store.rows(ORDERS_BY_ID, {"ids": list(ids)})}
+def from_row(row: Row, *, clear: bool) -> Order:
+    """An order as the API gives it; ``clear``: with the telephone numbers that somebody wrote into its texts."""
+    return Order(**masking.shown(row, masking.order, clear=clear), state_words=said(ORDER_STATES, row["state"]))
 
 
 async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
@@ -131,6 +135,7 @@ async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, lis
 @router.get("/orders", summary="Work orders, newest first · 抢修单", responses=responses(422))
 async def list_orders(
     store: Database,
+    who: Reader,
     open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002
     crew_id: Annotated[str | None, Query(max_length=64, description="orders of this crew")] = None,
     technician_id: Annotated[str | None, Query(max_length=64, description="his orders and his crew's")] = None,
@@ -150,22 +155,31 @@ async def list_orders(
             "at": at,
             "id": last,
             "rows": limit + 1,
+            **who.scope.values(),
         },
     )
     return Page(
-        items=[from_row(row) for row in rows[:limit]],
+        items=[from_row(row, clear=masking.sees_people(who, home_open=row["home_open"])) for row in rows[:limit]],
         next=next_of("orders", rows, limit, lambda row: (row["created_ms"], str(row["order_id"]))),
     )
 
 
 @router.get("/orders/{order_no}", summary="One work order with its steps · 抢修单详情", responses=responses(404, 422))
-async def read_order(store: Database, order_no: OrderNo) -> OrderWithSteps:
+async def read_order(store: Database, who: Reader, order_no: OrderNo) -> OrderWithSteps:
     """By the number that people speak."""
-    row = await store.row(ORDER_BY_NUMBER, {"order_no": order_no})
+    row = await known(store, order_no, who)
+    clear = masking.sees_people(who, home_open=row["home_open"])
+    found = await store.rows(STEPS_OF_ORDER, {"order_id": row["order_id"]})
+    steps = [_step(masking.shown(step, masking.entry, clear=clear), row) for step in found]
+    return OrderWithSteps(**from_row(row, clear=clear).model_dump(), steps=steps)
+
+
+async def known(store: Store, order_no: str, who: Who) -> Row:
+    """The row of an order that ``who`` sees. Raises a 404 problem."""
+    row = await store.row(ORDER, {"order_no": order_no, **who.scope.values()})
     if row is None:
         raise unknown_order(order_no)
-    steps = [_step(step, row) for step in await store.rows(STEPS_OF_ORDER, {"order_id": row["order_id"]})]
-    return OrderWithSteps(**from_row(row).model_dump(), steps=steps)
+    return row
 
 
 def unknown_order(order_no: str) -> Exception:

@@ -1,39 +1,97 @@
-"""The figures at the head of the page: how many homes are watched, what is open, who is free. Counts; judges nothing."""
+"""The figures at the head of the page: how many homes are watched, what is open, who is free.
+
+Counts what its reader may see, and judges nothing.
+"""
+
+from collections import OrderedDict
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from console.access.in_scope import TASK_IN_SCOPE, incident_in_scope
+from console.access.scope import IN_SCOPE_HOME, IN_SCOPE_ORDER, Scope
 from console.api.crews import CREWS, from_row
 from console.api.needs import Console
+from console.api.reader import Reader
+from console.briefly import Briefly
 from console.problems import responses
+from console.running import Running
+from console.store import Row
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
 
-FIGURES = """
-    SELECT (SELECT count(*) FROM homes WHERE retired_at IS NULL) AS homes,
-           (SELECT count(*) FROM homes WHERE retired_at IS NULL AND simulated) AS homes_simulated,
-           (SELECT count(*) FROM incidents WHERE state = 'open' AND kind <> 'canary') AS incidents_open,
-           (SELECT count(*) FROM work_orders WHERE archived_ms IS NULL AND kind <> 'canary') AS orders_open,
-           (SELECT count(*) FROM work_orders WHERE archived_ms IS NULL AND state = 'waiting' AND kind <> 'canary') AS orders_waiting,
-           (SELECT count(*) FROM tasks WHERE done_ms IS NULL AND home_id IS DISTINCT FROM 'CANARY') AS tasks_open,
-           c.blind, c.silent, c.powerless
-    FROM (SELECT count(DISTINCT home_id) FILTER (WHERE condition = 'blind') AS blind,
+# Homes come and go by registry import alone, and there are many: they are counted less often than what goes on in them.
+HOMES = f"""
+    SELECT count(*) AS homes, count(*) FILTER (WHERE simulated) AS homes_simulated FROM homes
+    WHERE retired_at IS NULL AND {IN_SCOPE_HOME}"""  # noqa: S608  constant conditions
+FIGURES = f"""
+    SELECT o.*, c.*,
+           (SELECT count(*) FROM tasks WHERE done_ms IS NULL AND home_id IS DISTINCT FROM 'CANARY' AND {TASK_IN_SCOPE}) AS tasks_open,
+           (SELECT count(DISTINCT home_id) FROM valve_holds JOIN homes USING (home_id)
+            WHERE lifted_ms IS NULL AND retired_at IS NULL AND {IN_SCOPE_HOME}) AS valves_closed_by_hold
+    FROM (SELECT count(*) AS orders_open, count(*) FILTER (WHERE state = 'waiting') AS orders_waiting FROM work_orders
+          WHERE archived_ms IS NULL AND kind <> 'canary' AND {IN_SCOPE_ORDER}) AS o,
+         (SELECT count(DISTINCT home_id) FILTER (WHERE condition = 'blind') AS blind,
                  count(DISTINCT home_id) FILTER (WHERE condition = 'silent') AS silent,
                  count(DISTINCT home_id) FILTER (WHERE condition = 'powerless') AS powerless
-          FROM home_conditions JOIN homes USING (home_id) WHERE ended_ms IS NULL AND retired_at IS NULL) AS c"""
+          FROM home_conditions JOIN homes USING (home_id) WHERE ended_ms IS NULL AND retired_at IS NULL AND {IN_SCOPE_HOME}) AS c"""  # noqa: S608
+# How far each open incident has come, by the order that works it, under whatever id of the incident that was made.
+STEPS = f"""
+    WITH opened AS MATERIALIZED (
+        SELECT i.incident_id, i.received_ms, i.valve,
+               EXISTS (SELECT FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge') AS acknowledged
+        FROM incidents i WHERE i.state = 'open' AND i.kind <> 'canary' AND {incident_in_scope("i")}),
+    worked AS (
+        SELECT incident_id, w.order_id FROM opened JOIN work_orders w USING (incident_id)
+        UNION SELECT opened.incident_id, w.order_id FROM opened JOIN incident_aliases a USING (incident_id)
+              JOIN work_orders w ON w.incident_id = a.alias_id
+        UNION SELECT opened.incident_id, a.order_id FROM opened JOIN order_aliases a USING (incident_id)),
+    stepped AS (
+        SELECT DISTINCT ON (opened.incident_id) opened.received_ms, opened.acknowledged, w.accepted_ms,
+               CASE WHEN w.state IN ('restored', 'archived') THEN 'restored'
+                    WHEN w.state = 'tightness_passed' THEN 'tested'
+                    WHEN w.state IN ('made_safe', 'cause_recorded') THEN 'made_safe'
+                    WHEN w.state = 'on_site' THEN 'on_site'
+                    WHEN opened.valve IN ('commanded', 'accepted', 'no_answer', 'refused', 'travel_time_over', 'gas_still_flows')
+                        THEN 'closing'
+                    ELSE 'crew_under_way' END AS step
+        FROM opened LEFT JOIN worked USING (incident_id) LEFT JOIN work_orders w USING (order_id)
+        ORDER BY opened.incident_id, (w.kind = 'emergency') DESC NULLS LAST, w.created_ms)
+    SELECT step, count(*) AS incidents, min(received_ms) FILTER (WHERE NOT acknowledged AND accepted_ms IS NULL) AS unhandled_ms
+    FROM stepped GROUP BY step"""  # noqa: S608
 
 _CREWS_MAX = 1000
+_SCOPES_MAX = 200
+_HOMES_SECONDS = 10.0
+
+
+class Steps(BaseModel):
+    """Open incidents by how far they have come; each is counted once."""
+
+    closing: int = Field(0, description="the valve is not yet reported closed, and nobody is on site")
+    crew_under_way: int = Field(0, description="the valve is closed or there is none, and a crew is wanted or on its way")
+    on_site: int = Field(0, description="到场")
+    made_safe: int = Field(0, description="已控制")
+    tested: int = Field(0, description="严密性试验 passed")
+    restored: int = Field(0, description="复气, or no gas is to be restored")
 
 
 class Overview(BaseModel):
-    """What is watched and what is going on. At most a second old."""
+    """What is watched and what is going on, of what you may see. At most a second old, the homes ten."""
 
     homes: int = Field(description="homes in service")
     homes_simulated: int = Field(description="of them simulated")
     incidents_open: int = Field(description="without the self-check")
+    incidents_by_step: Steps
+    oldest_unhandled_ms: int | None = Field(
+        description="the oldest open incident that nobody has acknowledged and no crew accepted was received then, Unix ms; null: none"
+    )
     orders_open: int
     orders_waiting: int = Field(description="orders that no crew is free for")
     tasks_open: int
+    valves_closed_by_hold: int = Field(description="homes whose valve is kept closed by a hold")
     blind: int = Field(description="homes whose detector cannot detect")
     silent: int = Field(description="homes with a device that is not heard: unknown, never normal")
     powerless: int = Field(description="homes with a device that has no mains")
@@ -44,20 +102,49 @@ class Overview(BaseModel):
     at_ms: int = Field(description="Unix ms")
 
 
+class _Counted:
+    """What was counted lately in each scope."""
+
+    def __init__(self) -> None:
+        self._scopes: OrderedDict[Scope, tuple[Briefly[Overview], Briefly[Row]]] = OrderedDict()
+
+    def of(self, scope: Scope) -> tuple[Briefly[Overview], Briefly[Row]]:
+        if scope not in self._scopes:
+            self._scopes[scope] = (Briefly(1.0), Briefly(_HOMES_SECONDS))
+        self._scopes.move_to_end(scope)
+        while len(self._scopes) > _SCOPES_MAX:
+            self._scopes.popitem(last=False)
+        return self._scopes[scope]
+
+
+_COUNTED: WeakKeyDictionary[Running, _Counted] = WeakKeyDictionary()
+
+
 @router.get("/overview", summary="Figures at a glance · 概览", responses=responses())
-async def read_overview(console: Console) -> Overview:
+async def read_overview(console: Console, who: Reader) -> Overview:
     """Homes, open incidents and orders, crews."""
-    return await console.overview.get(lambda: _count(console))
+    scope = who.scope
+    brief, homes = _COUNTED.setdefault(console, _Counted()).of(scope)
+    return await brief.get(lambda: _count(console, scope, homes))
 
 
-async def _count(console: Console) -> Overview:
+async def _count(console: Running, scope: Scope, homes: Briefly[Row]) -> Overview:
     now = console.clock.now_ms()
-    row = await console.store.row(FIGURES)
-    crews = [from_row(crew, now) for crew in await console.store.rows(CREWS, {"last": None, "rows": _CREWS_MAX})]
+    values = scope.values()
+
+    async def count_homes() -> Row:
+        return await console.store.row(HOMES, values) or {}
+
+    figures: dict[str, Any] = {**await homes.get(count_homes), **(await console.store.row(FIGURES, values) or {})}
+    steps = await console.store.rows(STEPS, values)
+    crews = [from_row(crew, now, clear=False) for crew in await console.store.rows(CREWS, {"last": None, "rows": _CREWS_MAX, **values})]
     health = await console.doctor.ask(now)
     age = health.parts["line"].detail.get("canary_age_s")
     return Overview(
-        **(row or {}),
+        **figures,
+        incidents_open=sum(row["incidents"] for row in steps),
+        incidents_by_step=Steps(**{row["step"]: row["incidents"] for row in steps}),
+        oldest_unhandled_ms=min((row["unhandled_ms"] for row in steps if row["unhandled_ms"] is not None), default=None),
         canary_age_s=age if isinstance(age, int | float) else None,
         crews=len(crews),
         crews_free=sum(crew.state == "free" for crew in crews),

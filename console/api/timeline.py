@@ -1,14 +1,18 @@
 """The story of an incident: what the line, dispatch and the telephone did, merged into one list of sentences, oldest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from console.api.incidents import INCIDENTS_BY_ID, IncidentId, addresses, known
+from console import masking
+from console.api.incidents import INCIDENTS_BY_ID, IncidentId, addresses, known, sees
 from console.api.needs import Database
+from console.api.reader import Reader
+from console.desk import remarks_rows
 from console.joined import JOINED, kin_of
 from console.order_wording import step_words
 from console.problems import responses
@@ -34,8 +38,8 @@ EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s)"
 STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS
 CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s)"
 
-# Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone.
-_RANK = {"event": 0, "step": 1, "call": 2}
+# Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone, then people.
+_RANK = {"event": 0, "step": 1, "call": 2, "remark": 3}
 _MOMENTS = {
     "call_placed": "placed_ms",
     "call_ringing": "ringing_ms",
@@ -57,9 +61,9 @@ class Entry(BaseModel):
     en: str
 
     @property
-    def is_of_line(self) -> bool:
-        """Whether the line said it; else dispatch or the telephone did."""
-        return self.entry_id.startswith("event:")
+    def is_of_work(self) -> bool:
+        """Whether dispatch or the telephone did it, for every incident of the place; else the line or a desk said it of one."""
+        return self.entry_id.startswith(("step:", "call:"))
 
 
 class LiveEntry(Entry):
@@ -108,48 +112,106 @@ def of_call(row: Row) -> list[Entry]:
     ]
 
 
-def merged(events: Sequence[Row], steps: Sequence[Row], calls: Sequence[Row]) -> list[Entry]:
-    """One list, oldest first."""
-    entries = [*map(of_event, events), *map(of_step, steps), *(entry for call in calls for entry in of_call(call))]
+def of_remark(row: Row) -> Entry:
+    """The sentence of a row of ``incident_remarks``."""
+    return Entry.model_validate(remarks_rows.of_remark(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """Rows of one kind, the entries that they make, and how they are masked."""
+
+    rows: Sequence[Row]
+    entries: Callable[[Row], Sequence[Entry]]
+    mask: masking.Masked
+
+    def all(self, *, clear: bool) -> list[Entry]:
+        """The entries; ``clear``: with names and numbers."""
+        return [entry for row in self.rows for entry in self.entries(masking.shown(row, self.mask, clear=clear))]
+
+    def pairs(self) -> list[tuple[UUID, Entry, Entry]]:
+        """Each entry in clear and masked, with its incident id."""
+        return [
+            (row["incident_id"], clear, masked)
+            for row in self.rows
+            for clear, masked in zip(self.entries(row), self.entries(self.mask(row)), strict=True)
+        ]
+
+
+def of_events(rows: Sequence[Row]) -> Sentences:
+    """What the line did."""
+    return Sentences(rows, lambda row: [of_event(row)], masking.entry)
+
+
+def of_steps(rows: Sequence[Row]) -> Sentences:
+    """What dispatch and the crew did."""
+    return Sentences(rows, lambda row: [of_step(row)], masking.entry)
+
+
+def of_calls(rows: Sequence[Row]) -> Sentences:
+    """What the telephone did."""
+    return Sentences(rows, of_call, masking.call)
+
+
+def of_remarks(rows: Sequence[Row]) -> Sentences:
+    """What people at a desk said."""
+    return Sentences(rows, lambda row: [of_remark(row)], masking.remark)
+
+
+def merged(*kinds: Sentences, clear: bool) -> list[Entry]:
+    """One list, oldest first; ``clear``: with names and numbers."""
+    entries = [entry for kind in kinds for entry in kind.all(clear=clear)]
     return sorted(entries, key=lambda entry: (entry.at_ms, _RANK[entry.entry_id.partition(":")[0]]))
 
 
-async def live(store: Store, entries: Sequence[tuple[UUID, Entry]]) -> list[LiveEntry]:
-    """Entries, each with its incident id, placed: those whose incident is not stored yet are left out.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An entry with its place, in clear and masked."""
 
-    A sentence of an order or call is told to every incident that it serves, one of the line to its incident alone, whatever its id.
+    clear: LiveEntry
+    masked: LiveEntry
+
+
+async def live(store: Store, entries: Sequence[tuple[UUID, Entry, Entry]]) -> list[Placed]:
+    """Entries in clear and masked, each with its incident id, placed: those whose incident is not stored yet are left out.
+
+    A sentence of an order or call is told to every incident that it serves, one of the line or of a desk to its incident alone, whatever
+    its id.
     """
-    kin = await kin_of(store, list({incident for incident, _ in entries}))
+    kin = await kin_of(store, list({incident for incident, *_ in entries}))
     places = {row["incident_id"]: row for row in await store.rows(INCIDENTS_BY_ID, {"ids": list(kin.all())})}
-    found = []
-    told = ((each, entry) for incident, entry in entries for each in (kin.own if entry.is_of_line else kin.named)[incident])
-    for incident_id, entry in told:
-        place = places.get(incident_id)
-        if place is None:
-            continue
-        where = addresses(place)
-        found.append(
-            LiveEntry(
-                **entry.model_dump(),
-                incident_id=incident_id,
-                incident_kind=place["kind"],
-                home_id=place["home_id"],
-                address_zh=where.zh,
-                address_en=where.en,
-                simulated=place["simulated"],
-            )
-        )
-    return found
+    return [
+        Placed(_placed(clear, place), _placed(masked, masking.incident(place)))
+        for incident, clear, masked in entries
+        for each in (kin.named if clear.is_of_work else kin.own)[incident]
+        if (place := places.get(each)) is not None
+    ]
+
+
+def _placed(entry: Entry, place: Row) -> LiveEntry:
+    where = addresses(place)
+    return LiveEntry(
+        **entry.model_dump(),
+        incident_id=place["incident_id"],
+        incident_kind=place["kind"],
+        home_id=place["home_id"],
+        address_zh=where.zh,
+        address_en=where.en,
+        simulated=place["simulated"],
+    )
 
 
 @router.get("/incidents/{incident_id}/timeline", summary="The story of an incident · 事件经过", responses=responses(404, 422))
-async def read_timeline(store: Database, incident_id: IncidentId) -> Timeline:
-    """What happened, who did it and why, in sentences of both languages."""
-    values = {"ids": [(await known(store, incident_id))["incident_id"]]}
+async def read_timeline(store: Database, who: Reader, incident_id: IncidentId) -> Timeline:
+    """What happened, who did it and why, in sentences of both languages; what people at a desk said of it too."""
+    row = await known(store, incident_id, who)
+    values = {"ids": [row["incident_id"]]}
     return Timeline(
         items=merged(
-            await store.rows(EVENTS_OF_INCIDENT, values),
-            await store.rows(STEPS_OF_INCIDENT, values),
-            await store.rows(CALLS_OF_INCIDENT, values),
+            of_events(await store.rows(EVENTS_OF_INCIDENT, values)),
+            of_steps(await store.rows(STEPS_OF_INCIDENT, values)),
+            of_calls(await store.rows(CALLS_OF_INCIDENT, values)),
+            of_remarks(await remarks_rows.rows_of_incident(store, [row["incident_id"], *row["aliases"]])),
+            clear=sees(row, who),
         )
     )

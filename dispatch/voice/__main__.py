@@ -16,6 +16,7 @@ from core.log import configure
 from core.observe import serve
 from dispatch.voice import figures, stack_folder
 from dispatch.voice.line import TelephoneNetwork
+from dispatch.voice.recordings import Recordings
 from dispatch.voice.settings import VoiceSettings
 from dispatch.voice.sink import Sink
 from dispatch.voice.speech.voice import SpeechLostError, Voice
@@ -50,7 +51,8 @@ async def run(settings: VoiceSettings) -> int:
     except (BaresipError, OSError) as error:
         log.error("the telephone stack did not start", error=repr(error))
         return 1
-    worker = VoiceWorker(settings, clock, network, voice)
+    recordings = _recordings(settings)
+    worker = VoiceWorker(settings, clock, network, voice, recordings)
     observer = serve(settings.observe_port, worker.health) if settings.observe_port else None
     try:
         # A worker that cannot speak still rings: it says so in /health, and its calls carry a tone.
@@ -65,9 +67,24 @@ async def run(settings: VoiceSettings) -> int:
             await network.stop()
         sink.stop()
         await voice.stop()
+        if recordings is not None:
+            recordings.stop()
         if observer is not None:
             observer.stop()
     return 1 if dead.is_set() else 0
+
+
+def _recordings(settings: VoiceSettings) -> Recordings | None:
+    if settings.recordings_dir is None:
+        return None
+    recordings = Recordings(settings.recordings_dir, settings.recordings_max_count, settings.recordings_max_bytes)
+    try:
+        recordings.start()
+    except OSError as error:
+        # People are rung all the same.
+        structlog.get_logger().error("no recordings", folder=str(settings.recordings_dir), error=str(error))
+        return None
+    return recordings
 
 
 class _IntoLog(logging.Handler):

@@ -32,6 +32,7 @@ from dispatch.voice.route import Dial, route
 from dispatch.voice.settings import VoiceSettings
 from dispatch.voice.speech.tone import alarm_tone
 from dispatch.voice.speech.voice import BYTES_PER_SECOND, SpeechLostError, Voice
+from dispatch.voice.tape import Tape
 
 _AHEAD: Final = BYTES_PER_SECOND * 6 // 10
 """Bytes written ahead of the wire: a stall of the process shorter than this is not heard."""
@@ -76,6 +77,8 @@ class PhoneCall:
         self._key_meaning: Reason | None = None
         self._closing_key = ""
         self._sent_bytes = 0
+        self.tape = Tape()
+        """What was said, from the answer on."""
         self._log = structlog.get_logger().bind(call_id=request.call_id)
 
     # -- asked by dispatch ---------------------------------------------------------------------------------------------
@@ -121,6 +124,7 @@ class PhoneCall:
                     self._set_timer(self._request.ring_s)
                 case "answered" if not self._answered and self._ended_by_us is None:
                     self._answered = True
+                    self.tape.begin(_real_s())
                     self._report(Answered(call_id=self._request.call_id, at_ms=self._clock.now_ms()))
                     self._set_timer(self._request.max_s)
                     self._say(self._recite(leg))
@@ -233,6 +237,7 @@ class PhoneCall:
         if self._leg is not None and self._answered:
             self._sent_bytes -= min(self._leg.queued, self._sent_bytes)
             self._leg.hush()
+            self.tape.cut(_real_s())
 
     async def _recite(self, leg: Leg) -> None:
         """Say the message pass after pass. What would not end within the call's time is not begun: the rest is left for a key."""
@@ -285,6 +290,7 @@ class PhoneCall:
         while at < len(sound):
             room = _AHEAD - leg.queued
             taken = leg.write(sound[at : at + room]) if room > 0 else 0
+            self.tape.sent(memoryview(sound)[at : at + taken], _real_s())
             at += taken
             self._sent_bytes += taken
             if at < len(sound):
@@ -294,3 +300,8 @@ class PhoneCall:
             if queued == 0:
                 return
             await asyncio.sleep(queued / BYTES_PER_SECOND)
+
+
+def _real_s() -> float:
+    # Sound runs in real time on any clock.
+    return asyncio.get_running_loop().time()

@@ -19,4 +19,6 @@ RENDER: Final = Histogram(
 SPEECH_RESTARTS: Final = Counter("gas_sentinel_voice_speech_restarts_total", "Speech processes that had to be replaced")
 REFUSED: Final = Counter("gas_sentinel_voice_requests_refused_total", "Lines from dispatch that were no request")
 UNREPORTED: Final = Gauge("gas_sentinel_voice_events_unreported", "Events that wait for dispatch to connect")
+RECORDINGS_BYTES: Final = Gauge("gas_sentinel_voice_recordings_bytes", "Size of the kept recordings")
+RECORDINGS_LOST: Final = Counter("gas_sentinel_voice_recordings_lost_total", "Recordings not kept, by reason", ["reason"])
 FORGOTTEN: Final = Counter("gas_sentinel_voice_events_forgotten_total", "Events dropped because dispatch stayed away too long")

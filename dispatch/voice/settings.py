@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from core.settings import ProcessSettings
 from dispatch.voice.route import is_loopback
@@ -31,7 +31,15 @@ class VoiceSettings(ProcessSettings):
     sentence_gap_s: float = Field(0.15, ge=0, description="silence between sentences / 句间停顿秒数")
     pass_gap_s: float = Field(2.0, ge=0, description="silence between two passes, for a key / 两遍之间停顿秒数")
     speech_rate_zh: int = Field(200, ge=80, le=300, description="words a minute of the Chinese voice / 中文语速")
+    recordings_dir: Path | None = Field(None, description="folder of what was said on each call, empty = none / 通话播报录音目录")
+    recordings_max_count: int = Field(2000, ge=1, description="recordings kept, the oldest go first / 录音保留数量上限")
+    recordings_max_bytes: int = Field(500_000_000, ge=1_000_000, description="bytes of all recordings / 录音总字节上限")
     speech_rate_en: int = Field(175, ge=80, le=300, description="words a minute of the English voice / 英文语速")
+
+    @field_validator("recordings_dir", mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

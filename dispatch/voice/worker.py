@@ -32,6 +32,7 @@ from dispatch.voice.protocol import (
     VoiceRequest,
     WordingRequest,
 )
+from dispatch.voice.recordings import Recordings
 from dispatch.voice.settings import VoiceSettings
 from dispatch.voice.speech.voice import Voice
 
@@ -43,8 +44,12 @@ _SLOW_READER: Final = 4 * 1024 * 1024
 class VoiceWorker:
     """The socket server and the calls under way."""
 
-    def __init__(self, settings: VoiceSettings, clock: Clock, network: TelephoneNetwork, voice: Voice) -> None:
+    def __init__(
+        self, settings: VoiceSettings, clock: Clock, network: TelephoneNetwork, voice: Voice, recordings: Recordings | None = None
+    ) -> None:
+        """``recordings`` None: nothing of what was said is kept."""
         self._settings = settings
+        self._recordings = recordings
         self._clock = clock
         self._network = network
         self._voice = voice
@@ -213,6 +218,8 @@ class VoiceWorker:
         except Exception:  # noqa: BLE001 - one call must not take the others down; dispatch goes on with its next contact
             self._log.exception("call failed", call_id=request.call_id)
             ended = self._unmade(request, "stack_failed")
+        if self._recordings is not None:
+            self._recordings.keep(request.call_id, call.tape)
         self._calls.pop(request.call_id, None)
         figures.UNDER_WAY.set(len(self._calls))
         self._finish(request, ended)

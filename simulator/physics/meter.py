@@ -95,7 +95,10 @@ def begin_close(meter: Meter, cause: ValveCause) -> Meter:
     if meter.valve == "closed":
         return replace(meter, tries=tries) if meter.leaks_by_m3h > 0 else meter
     if meter.valve == "closing":
-        return replace(meter, tries=tries, travel_left_s=meter.make.travel_s) if meter.stalled else meter
+        if meter.stalled:
+            return replace(meter, tries=tries, travel_left_s=meter.make.travel_s)
+        # A hand helps a valve that is on its way, too.
+        return replace(meter, tries=tries) if cause == "manual" else meter
     return replace(meter, valve="closing", cause=cause, travel_left_s=meter.make.travel_s, tries=tries)
 
 

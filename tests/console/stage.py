@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ import psycopg.sql
 from psycopg.types.json import Jsonb
 
 from console.__main__ import ConsoleServer, serve
+from console.access.rights import Role
+from console.access.secret import csrf_of, digest, new_secret
 from console.settings import ConsoleSettings
 
 T0 = 1_775_120_400_000
@@ -198,12 +201,46 @@ class Records:
 
 
 class Served:
-    """A running console."""
+    """A running console. ``http`` is signed in with the platform's own token, as the simulated technicians are."""
 
-    def __init__(self, url: str, server: ConsoleServer) -> None:
+    def __init__(self, url: str, server: ConsoleServer, dsn: str, token: str) -> None:
         self.url = url
         self.server = server
-        self.http = httpx.Client(base_url=url, timeout=20, trust_env=False)
+        self.dsn = dsn
+        self._clients: list[httpx.Client] = []
+        self.http = self.anybody()
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def anybody(self) -> httpx.Client:
+        """A client that is not signed in."""
+        self._clients.append(httpx.Client(base_url=self.url, timeout=20, trust_env=False))
+        return self._clients[-1]
+
+    def signed_in(self, *roles: Role, name: str = "", districts: list[str] | None = None, technician_id: str | None = None) -> httpx.Client:
+        """A browser in which a new user is signed in: with his cookie, and with the word that his changes must carry.
+
+        His name is that of his first role, where none is given.
+        """
+        user_id, cookie, now_ms = uuid4(), new_secret(), time.time_ns() // 1_000_000
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            db.execute(
+                "INSERT INTO users (user_id, name, display, roles, districts, technician_id, made_ms, made_by, changed_ms)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, 'test', %s)",
+                [user_id, name or roles[0], name or roles[0], list(roles), districts, technician_id, now_ms, now_ms],
+            )
+            db.execute(
+                "INSERT INTO sessions (session_hash, user_id, origin, made_ms, seen_ms, ends_ms) VALUES (%s, %s, '', %s, %s, %s)",
+                [digest(cookie), user_id, now_ms, now_ms, now_ms + 12 * 3_600_000],
+            )
+        client = self.anybody()
+        client.cookies.set("gs_session", cookie)
+        client.headers["X-CSRF-Token"] = csrf_of(cookie)
+        client.headers["Origin"] = self.url
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON of a GET that must succeed."""
@@ -215,7 +252,8 @@ class Served:
 @contextmanager
 def running_console(dsn: str, **settings: Any) -> Iterator[Served]:
     """Serve on a free loopback port, in a thread with a loop of its own."""
-    server = serve(ConsoleSettings(postgres_dsn=dsn, http_port=0, **settings))
+    token = new_secret("gs_")
+    server = serve(ConsoleSettings(postgres_dsn=dsn, **{"http_port": 0, "platform_token": token, **settings}))
     listening = threading.Event()
     loop_of: list[asyncio.AbstractEventLoop] = []
 
@@ -234,11 +272,11 @@ def running_console(dsn: str, **settings: Any) -> Iterator[Served]:
     thread.start()
     assert listening.wait(20)
     port = server.servers[0].sockets[0].getsockname()[1]
-    served = Served(f"http://127.0.0.1:{port}", server)
+    served = Served(f"http://127.0.0.1:{port}", server, dsn, token)
     try:
         yield served
     finally:
-        served.http.close()
+        served.close()
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -178,12 +178,16 @@ def test_crews_are_free_busy_or_off_duty(console: Served, records: Records) -> N
     local_hour = (now.hour + 8) % 24
     records.crew("c", shift_start=f"{(local_hour + 6) % 24:02}:00", shift_end=f"{(local_hour + 7) % 24:02}:00")
     records.order(records.incident(1), crew_id="b", state="assigned")
-    records.put("crew_positions", crew_id="a", lon=113.5, lat=28.5, coord_datum="GCJ-02", at_ms=T0)
+    for crew_id in ("a", "b"):
+        records.put("crew_positions", crew_id=crew_id, lon=113.5, lat=28.5, coord_datum="GCJ-02", at_ms=T0)
     crews = {crew["crew_id"]: crew for crew in console.get("/api/v1/crews")["items"]}
     assert {name: crew["state"] for name, crew in crews.items()} == {"a": "free", "b": "busy", "c": "off_duty"}
     assert crews["b"]["order_no"] == "QX-260402-0001"
-    assert (crews["a"]["lon"], crews["a"]["coord_datum"], crews["a"]["position_ms"]) == (113.5, "GCJ-02", T0)
-    assert crews["b"]["position_ms"] is None
+    assert (crews["b"]["lon"], crews["b"]["coord_datum"], crews["b"]["position_ms"]) == (113.5, "GCJ-02", T0)
+    assert (crews["a"]["lon"], crews["a"]["lat"], crews["a"]["position_ms"]) == (None, None, None), (
+        "not on an order: where they are is theirs"
+    )
+    assert (crews["a"]["post_lon"], crews["a"]["post_datum"]) == (113.01, "WGS-84")
     assert crews["a"]["technicians"] == [{"technician_id": "a-A", "name": "李强", "phone": "sip:90001@sim.invalid"}]
     figures = console.get("/api/v1/overview")
     assert (figures["crews"], figures["crews_free"], figures["crews_busy"], figures["incidents_open"]) == (3, 1, 1, 1)
@@ -294,3 +298,54 @@ async def test_reads_cannot_write(database: str) -> None:
             await store.row("DELETE FROM homes RETURNING home_id")
     finally:
         await store.stop()
+
+
+def test_an_incident_says_where_it_is_and_who_saw_it_first(console: Served, records: Records) -> None:
+    where = {"district_code": "430102", "lon": 113.01, "lat": 28.19, "coord_datum": "GCJ-02"}
+    placed, unknown = records.incident(1, home={"home_id": "home-0001", **where}), records.incident(2, home_id=None, home={})
+    found = {item["incident_id"]: item for item in console.get("/api/v1/incidents")["items"]}
+    assert {name: found[str(placed)][name] for name in where} == where
+    assert {name: found[str(unknown)][name] for name in where} == dict.fromkeys(where)
+    assert found[str(placed)]["acknowledged"] is None
+    for name in ("wang", "li"):
+        desk = console.signed_in("operator", name=name)
+        assert desk.post(f"/api/v1/incidents/{placed}/acknowledge", json={}).status_code == 200
+    seen = console.get(f"/api/v1/incidents/{placed}")["acknowledged"]
+    assert (seen["by"], seen["at_ms"] > T0) == ("wang", True)
+
+
+def test_figures_tell_how_far_incidents_have_come_and_which_waits_longest(console: Served, records: Records) -> None:
+    """Each open incident is counted once, by the order that works it, whatever else there is."""
+    steps = {
+        "closing": ("commanded", "assigned"),
+        "crew_under_way": ("reported_closed", "accepted"),
+        "on_site": ("commanded", "on_site"),
+        "made_safe": ("reported_closed", "cause_recorded"),
+        "tested": ("reported_closed", "tightness_passed"),
+        "restored": ("opened", "restored"),
+    }
+    for number, (valve, state) in enumerate(steps.values(), 1):
+        incident = records.incident(number, at_ms=T0 + number, valve=valve)
+        records.order(incident, number, state=state, accepted_ms=None if state == "assigned" else T0 + 9)
+        records.order(incident, 100 + number, kind="inspection", state="waiting")
+    # Its order was made under another id of it; nobody has accepted it, and nobody has seen it.
+    waits, alias = records.incident(7, at_ms=T0 - 900, valve="none"), uuid4()
+    records.put("incident_aliases", alias_id=alias, incident_id=waits, at_ms=T0, reason="opened_without_database")
+    records.order(alias, 7, state="waiting")
+    records.incident(8, state="closed")
+    records.incident(9, kind="canary")
+    for number in (1, 2):
+        records.home(number)
+        for hold in ("safety", "away"):
+            lifted = T0 if number == 2 else None
+            records.put("valve_holds", hold_id=uuid4(), home_id=f"home-{number:04}", hold=hold, set_ms=T0, set_by="line", lifted_ms=lifted)
+    found = console.get("/api/v1/overview")
+    assert found["incidents_by_step"] == {**dict.fromkeys(steps, 1), "crew_under_way": 2}
+    assert found["incidents_open"] == 7
+    assert found["oldest_unhandled_ms"] == T0 - 900 + 40
+    assert found["valves_closed_by_hold"] == 1
+    seen = console.signed_in("operator").post(f"/api/v1/incidents/{waits}/acknowledge", json={})
+    assert seen.status_code == 200
+    # What was counted is kept for a second, in each scope.
+    later = console.signed_in("viewer", name="wall", districts=["430102"]).get("/api/v1/overview").json()
+    assert later["oldest_unhandled_ms"] == T0 + 1 + 40

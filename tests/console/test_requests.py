@@ -180,7 +180,7 @@ def test_nothing_is_asked_about_what_is_not_there(console: Served, records: Reco
     ("path", "body"),
     [
         ("incidents", {"actor": "desk-1"}),
-        ("incidents", {"place": "x"}),
+        ("incidents", {"place": "  "}),
         ("homes/home-0001/close-valve", {"actor": "desk-1"}),
         ("homes/home-0001/close-valve", {"actor": "", "reason": "x"}),
         ("orders/o/accept", {"actor": "t", "order_no": "another"}),

@@ -38,6 +38,8 @@ def _run(*arguments: str, language: str = "C", cwd: Path = ROOT) -> subprocess.C
         "contract schema",
         "certificates",
         "certificates issue",
+        "users",
+        "users add",
         "conformance",
         "settings",
         "version",

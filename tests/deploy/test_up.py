@@ -90,6 +90,9 @@ def test_ready_means_ready_and_sigterm_leaves_nothing(start: Callable[..., Up], 
     up = start()
     line = up.line()
     assert line["mqtt"]["username"] == "fleet"
+    assert line["api_token"].startswith("gs_")
+    assert line["setup_link"].startswith(f"{line['http']}/setup#"), "there is no user yet"
+    assert "demo_link" not in line
     assert {"postgres", "broker", "line", "voice", "dispatch", "console"} <= line["pids"].keys()
     assert all(ask_health(url) is None for url in line["health"].values())
     assert _accepts(line)

@@ -224,6 +224,27 @@ async def test_an_order_goes_to_another_crew(visit: Visit, records: Records) -> 
     assert (await visit.ask("accept"))["reason"] == "not_your_order"
 
 
+async def test_an_order_goes_to_the_crew_that_a_person_chose(visit: Visit, records: Records) -> None:
+    await records.crew("C2", 113.2)
+    await records.crew("C3", 113.9)
+    await visit.go("accept")
+    answer = await visit.ask("reassign", "desk-7", crew_id="C3")
+    assert (answer["state"], answer["crew_id"]) == ("assigned", "C3")
+    assert (await visit.row())["technician_id"] == "C3-1"
+
+
+@pytest.mark.parametrize("chosen", ["C1", "C9"])
+async def test_a_crew_that_cannot_go_is_not_sent_and_the_order_stays_where_it_is(visit: Visit, records: Records, chosen: str) -> None:
+    if chosen == "C1":
+        await records.crew("C2", 113.2)
+        await visit.ask("reassign", "desk-7", crew_id="C2")
+        await records.rows("UPDATE crews SET retired_at = now() WHERE crew_id = 'C1' RETURNING 1")
+    before = await visit.row()
+    answer = await visit.ask("reassign", "desk-7", crew_id=chosen)
+    assert (answer["asked"], answer["reason"]) == ("refused", "crew_not_free")
+    assert await visit.row() == before
+
+
 async def test_made_safe_ends_the_calling(
     station: Station, line: Line, worker: PlayedVoiceWorker, records: Records, clock: ManualClock
 ) -> None:

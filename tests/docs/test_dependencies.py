@@ -1,10 +1,11 @@
 """No dependency without its reason: ``docs/dependencies.md`` has one line for each of ``requirements/*.in`` and none besides."""
 
+import json
 import re
 
 from tests.docs.reading import DOCS, ROOT, table_after
 
-_TABLES = ("runtime", "development", "programs")
+_TABLES = ("runtime", "development", "pages", "programs")
 
 
 def _wanted(file: str) -> set[str]:
@@ -24,6 +25,11 @@ def test_every_runtime_requirement_has_its_line() -> None:
 
 def test_every_development_requirement_has_its_line() -> None:
     assert _told("development") == _wanted("dev.in")
+
+
+def test_every_package_of_the_pages_has_its_line() -> None:
+    package = json.loads((ROOT / "console" / "web" / "package.json").read_text(encoding="utf-8"))
+    assert _told("pages") == {*package["dependencies"], *package["devDependencies"]}
 
 
 def test_the_programs_beside_python_have_theirs() -> None:

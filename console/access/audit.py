@@ -1,0 +1,105 @@
+"""The record of who signed in, looked behind a mask, searched by telephone, exported, or changed users and tokens.
+
+Append-only: the database refuses everything but INSERT. Decides what a record says; what has to be recorded is known where it happens.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from psycopg.types.json import Jsonb
+from pydantic import BaseModel, Field
+
+from console.access.who import Who
+from console.store import Store
+from core.clock import Clock
+
+What = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "demo_entered",
+    "unmasked",
+    "searched_by_phone",
+    "exported",
+    "recording_heard",
+    "user_made",
+    "user_changed",
+    "password_link_made",
+    "password_chosen",
+    "token_made",
+    "token_ended",
+]
+Via = Literal["password", "token", "demo", "link", "command", "nobody"]
+
+WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
+    "signed_in": ("登录", "signed in"),
+    "sign_in_failed": ("登录失败", "failed to sign in"),
+    "signed_out": ("退出", "signed out"),
+    "demo_entered": ("进入演示", "entered the demonstration"),
+    "unmasked": ("查看已遮盖的姓名电话", "looked at masked names and numbers"),
+    "searched_by_phone": ("按电话搜索", "searched by telephone number"),
+    "exported": ("导出", "exported"),
+    "recording_heard": ("收听通话录音", "listened to a call"),
+    "user_made": ("新建用户", "made a user"),
+    "user_changed": ("更改用户", "changed a user"),
+    "password_link_made": ("签发设密链接", "made a link to choose a password"),
+    "password_chosen": ("设置密码", "chose a password"),
+    "token_made": ("签发接口令牌", "made an API token"),
+    "token_ended": ("停用接口令牌", "ended an API token"),
+}
+
+_NOTE = """
+    INSERT INTO audit (at_ms, who, via, what, about, reason, origin, detail)
+    VALUES (%(at_ms)s, %(who)s, %(via)s, %(what)s, %(about)s, %(reason)s, %(origin)s, %(detail)s)"""
+
+AUDIT = """
+    SELECT audit_no, at_ms, who, via, what, about, reason, origin, detail FROM audit
+    WHERE (%(after)s::bigint IS NULL OR audit_no < %(after)s)
+      AND (%(who)s::text IS NULL OR who = %(who)s)
+      AND (%(what)s::text IS NULL OR what = %(what)s)
+      AND (%(about)s::text IS NULL OR about = %(about)s)
+    ORDER BY audit_no DESC LIMIT %(rows)s"""
+
+
+class AuditRecord(BaseModel):
+    """One record."""
+
+    audit_no: int
+    at_ms: int = Field(description="Unix ms")
+    who: str = Field(description="name of the user or token; ? where nobody has such a name")
+    via: Via
+    what: str
+    zh: str
+    en: str
+    about: str = Field(description="the id of what it was about: a home, a user, a token")
+    reason: str = Field(description="the reason that was given")
+    origin: str = Field(description="the address that it came from")
+    detail: dict[str, Any]
+
+
+class Audit:
+    """Writes records. One that cannot be written is a refusal of what it would have recorded: DatabaseAway goes up."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def note(self, who: Who, what: What, *, about: str = "", reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
+        """Record what somebody signed in does, before it is done or shown. Raises DatabaseAway."""
+        await self.note_of(who.name, who.via, what, who.origin, about=about, reason=reason, detail=detail)
+
+    async def note_of(
+        self, who: str, via: Via, what: What, origin: str, *, about: str = "", reason: str = "", detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """The same of somebody who is not signed in. Raises DatabaseAway."""
+        row = {
+            "at_ms": self._clock.now_ms(),
+            "who": who,
+            "via": via,
+            "what": what,
+            "about": about[:200],
+            "reason": reason[:500],
+            "origin": origin,
+            "detail": Jsonb(dict(detail or {})),
+        }
+        await self._store.own(_NOTE, row)

@@ -1,0 +1,148 @@
+"""A technician's orders of today with everything that his phone needs where there is no reception, and what is measured there now."""
+
+from typing import Annotated, Any, Final, LiteralString
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from console import masking
+from console.access.scope import order_in_scope
+from console.access.who import Who
+from console.api import attachments, orders
+from console.api.attachments import Attachment
+from console.api.homes import CONTACTS, HOME, Contact
+from console.api.needs import Console, needs
+from console.api.orders import Order, OrderNo, unknown_order
+from console.field.live import Live, live_of
+from console.field.rules import FieldRules, desk_phone, rules
+from console.order_wording import step_words
+from console.problems import responses
+from console.store import Row, Store
+
+router = APIRouter(prefix="/api/v1/field", tags=["orders"])
+
+_MOST: Final = 50
+_DAY_MS: Final = 86_400_000
+_TECHNICIAN: Final[LiteralString] = """
+    SELECT technician_id, name, crew_id FROM technicians WHERE technician_id = %(technician_id)s AND retired_at IS NULL"""
+# Without a `since` of the day, yesterday's are shown rather than none.
+_OF_CREW: Final[LiteralString] = """
+    SELECT order_id, order_no, incident_id, home_id, state, valve, proof, proof_due_ms, clearing, before_meter, answer_due_ms, on_site_ms,
+           test_passed, test_ms, archived_ms, place
+    FROM work_orders
+    WHERE crew_id = %(crew_id)s AND kind <> 'canary' AND (archived_ms IS NULL OR archived_ms >= %(since_ms)s)
+    ORDER BY archived_ms IS NOT NULL, priority, created_ms LIMIT %(most)s"""
+_BY_NO: Final[LiteralString] = f"""
+    SELECT order_id, order_no, incident_id, home_id, state, valve, proof, proof_due_ms, clearing, before_meter, answer_due_ms, on_site_ms,
+           test_passed, test_ms
+    FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""  # noqa: S608  constant text
+_STEPS: Final[LiteralString] = """
+    SELECT s.order_id, s.at_ms, s.event, s.to_state, s.actor, s.detail, o.order_no, o.kind
+    FROM order_steps s JOIN work_orders o USING (order_id) WHERE s.order_id = ANY(%(order_ids)s) ORDER BY s.step_no"""
+
+
+class FieldStep(BaseModel):
+    """One step of an order, in words."""
+
+    at_ms: int
+    event: str
+    actor: str
+    zh: str
+    en: str
+
+
+class FieldHome(BaseModel):
+    """What helps to find the home and its meter."""
+
+    household_no: str
+    floor: str
+    riser_id: str | None
+    meter_location: str | None
+    access_note: str | None
+    flags: list[str] = Field(description="lives_alone, infirm, infant, hard_of_hearing")
+
+
+class FieldOrder(Order):
+    """An order as the phone keeps it."""
+
+    home: FieldHome | None
+    contacts: list[Contact] = Field(description="who can be rung; none once the order is archived")
+    steps: list[FieldStep] = Field(description="the last 60, oldest first")
+    attachments: list[Attachment]
+    live: Live
+
+
+class FieldDay(BaseModel):
+    """Today's orders of a technician's crew: the open ones by urgency, then those that were archived today."""
+
+    now_ms: int
+    technician_id: str | None = Field(description="null: whoever is signed in is no technician")
+    name: str | None
+    crew_id: str | None
+    desk_phone: str
+    rules: FieldRules
+    orders: list[FieldOrder]
+
+
+@router.get("/orders", summary="Today's orders of his crew, for offline work · 今日抢修单", responses=responses())
+async def read_day(console: Console, who: Annotated[Who, Depends(needs("order_step"))]) -> FieldDay:
+    """With addresses, contacts, steps, pictures and what is measured, so that nothing has to be asked at the door."""
+    store, now_ms = console.store, console.clock.now_ms()
+    found = await store.row(_TECHNICIAN, {"technician_id": who.technician_id})
+    of_crew: list[Row] = []
+    if found is not None:
+        values = {"crew_id": found["crew_id"], "since_ms": who.since_ms or now_ms - _DAY_MS, "most": _MOST}
+        of_crew = await store.rows(_OF_CREW, values)
+    return FieldDay(
+        now_ms=now_ms,
+        technician_id=found["technician_id"] if found else None,
+        name=found["name"] if found else None,
+        crew_id=found["crew_id"] if found else None,
+        desk_phone=desk_phone(),
+        rules=rules(),
+        orders=await _with_everything(store, who, of_crew, now_ms),
+    )
+
+
+@router.get("/orders/{order_no}/live", summary="What is measured at an order's place now · 现场实时数据", responses=responses(404, 422))
+async def read_live(console: Console, who: Annotated[Who, Depends(needs("read"))], order_no: OrderNo) -> Live:
+    """Methane, the valve, the four answers, and what stands against opening."""
+    row = await console.store.row(_BY_NO, {"order_no": order_no, **who.scope.values()})
+    if row is None:
+        raise unknown_order(order_no)
+    return (await live_of(console.store, [row], console.clock.now_ms()))[order_no]
+
+
+async def _with_everything(store: Store, who: Who, rows: list[Row], now_ms: int) -> list[FieldOrder]:
+    ids = [row["order_id"] for row in rows]
+    if not ids:
+        return []
+    whole = {row["order_id"]: row for row in await store.rows(orders.ORDERS_BY_ID, {"ids": ids})}
+    live = await live_of(store, rows, now_ms)
+    pictures = await attachments.of_orders(store, ids)
+    steps: dict[Any, list[FieldStep]] = {}
+    for step in await store.rows(_STEPS, {"order_ids": ids}):
+        detail = step["detail"] if who.may("read_people") else masking.detail(step["detail"])
+        words = step_words(step["event"], step["actor"], {"order_no": step["order_no"], "kind": step["kind"], **detail})
+        told = FieldStep(at_ms=step["at_ms"], event=step["event"], actor=step["actor"], zh=words.zh, en=words.en)
+        steps.setdefault(step["order_id"], []).append(told)
+    found = []
+    for row in rows:
+        if row["order_id"] not in whole:
+            continue
+        # The purpose of names and numbers ends with the order.
+        clear = row["archived_ms"] is None and who.may("read_people")
+        home = None if row["home_id"] is None else await store.row(HOME, {"home_id": row["home_id"]})
+        contacts = await store.rows(CONTACTS, {"home_id": row["home_id"]}) if home is not None and clear else []
+        home = None if home is None else masking.shown(home, masking.home, clear=clear)
+        found.append(
+            FieldOrder(
+                **orders.from_row(whole[row["order_id"]], clear=clear).model_dump(),
+                home=None if home is None else FieldHome(**{name: home[name] for name in FieldHome.model_fields}),
+                contacts=[Contact(**contact) for contact in contacts],
+                steps=steps.get(row["order_id"], [])[-60:],
+                attachments=pictures.get(row["order_no"], []),
+                live=live[row["order_no"]],
+            )
+        )
+    return found

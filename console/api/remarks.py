@@ -1,0 +1,154 @@
+"""What people at the desk say of an incident, and that they have seen it. Append-only; written by the console itself.
+
+An acknowledgement stops nothing and decides nothing: it says that a person has seen it. Nothing here can be taken back.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal, LiteralString
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from console import masking
+from console.access.in_scope import incident_in_scope
+from console.access.who import Who
+from console.api.needs import Console, needs
+from console.api.reader import Reader
+from console.desk import remarks_rows
+from console.desk.remarks_rows import COLUMNS, of_remark
+from console.problems import Problem, not_found, responses
+from console.running import Running
+from console.store import Row, Store
+
+router = APIRouter(prefix="/api/v1", tags=["incidents"])
+
+INCIDENT: Final[LiteralString] = f"""
+    SELECT i.incident_id, i.kind, (SELECT coalesce(array_agg(a.alias_id), '{{}}') FROM incident_aliases a
+                                   WHERE a.incident_id = i.incident_id) AS aliases
+    FROM incidents i
+    WHERE i.incident_id IN (SELECT %(incident_id)s::uuid UNION ALL
+                            SELECT a.incident_id FROM incident_aliases a WHERE a.alias_id = %(incident_id)s)
+      AND {incident_in_scope("i")}"""  # noqa: S608
+ADD: Final[LiteralString] = f"""
+    INSERT INTO incident_remarks (remark_id, incident_id, at_ms, kind, actor, display, note)
+    VALUES (%(remark_id)s, %(incident_id)s, %(at_ms)s, %(kind)s, %(actor)s, %(display)s, %(note)s)
+    ON CONFLICT (incident_id, actor) WHERE kind = 'acknowledge' DO NOTHING RETURNING {COLUMNS}"""  # noqa: S608
+SEEN_BY: Final[LiteralString] = f"""
+    SELECT {COLUMNS} FROM incident_remarks
+    WHERE incident_id = %(incident_id)s AND actor = %(actor)s AND kind = 'acknowledge'"""  # noqa: S608
+
+IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
+Remarker = Annotated[Who, Depends(needs("remark"))]
+
+
+class Acknowledge(BaseModel):
+    """He has seen it."""
+
+    model_config = ConfigDict(extra="forbid")
+    note: str = Field("", max_length=1000, description="free text")
+
+
+class SayRemark(BaseModel):
+    """Something worth knowing about an incident."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=1000, description="free text; `Chinese / English` is told to each in his language")
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("the text is blank")
+        return text.strip()
+
+
+class Remark(BaseModel):
+    """A remark, or an acknowledgement."""
+
+    remark_id: UUID
+    incident_id: UUID
+    at_ms: int = Field(description="Unix ms")
+    kind: Literal["remark", "acknowledge"]
+    by: str = Field(description="the name that he signs in with")
+    display: str = Field(description="what he is called")
+    text: str
+    zh: str = Field(description="as the story of the incident tells it")
+    en: str = Field(description="as the story of the incident tells it")
+
+
+class Remarks(BaseModel):
+    """What was said of one incident."""
+
+    items: list[Remark] = Field(description="oldest first")
+
+
+def from_row(row: Row) -> Remark:
+    """A remark as the API gives it."""
+    told = of_remark(row)
+    own: dict[str, Any] = {name: row[name] for name in ("remark_id", "incident_id", "at_ms", "kind", "display")}
+    return Remark(**own, by=row["actor"], text=row["note"], zh=told["zh"], en=told["en"])
+
+
+def shown(row: Row, who: Who) -> Remark:
+    """A remark as ``who`` may read it: telephone numbers in it are people's."""
+    return from_row(row if who.may("read_people") else {**row, "note": masking.text(row["note"])})
+
+
+async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Remark]:
+    """The remarks with these ids, in clear. Raises DatabaseAway."""
+    return {row["remark_id"]: from_row(row) for row in await remarks_rows.rows_by_id(store, ids)}
+
+
+async def known(store: Store, who: Who, incident_id: UUID) -> Row:
+    """An incident in scope, by its id or an alias, with its ``aliases``. Raises a 404 problem."""
+    row = await store.row(INCIDENT, {**who.scope.values(), "incident_id": incident_id})
+    if row is None:
+        raise not_found(f"没有事件 {incident_id}", f"there is no incident {incident_id}")
+    return row
+
+
+async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: str) -> Row | None:
+    """The new row; None where he had acknowledged it before."""
+    row: Mapping[str, Any] = {
+        "remark_id": uuid4(),
+        "incident_id": incident_id,
+        "at_ms": console.clock.now_ms(),
+        "kind": kind,
+        "actor": who.name,
+        "display": who.display,
+        "note": note,
+    }
+    return next(iter(await console.store.own(ADD, row)), None)
+
+
+@router.post("/incidents/{incident_id}/acknowledge", summary="I have seen it · 知悉", responses=responses(404, 409, 422), tags=["requests"])
+async def acknowledge(console: Console, who: Remarker, incident_id: IncidentId, asked: Acknowledge) -> Remark:
+    """Each person once: pressed again, the first time is given back. Closing, calling and sending go on as they were."""
+    incident = (await known(console.store, who, incident_id))["incident_id"]
+    row = await _add(console, who, incident, "acknowledge", asked.note.strip())
+    if row is None:
+        rows = await console.store.own(SEEN_BY, {"incident_id": incident, "actor": who.name})
+        row = rows[0]
+    return shown(row, who)
+
+
+@router.post(
+    "/incidents/{incident_id}/remarks", summary="Remark on an incident · 备注", responses=responses(404, 409, 422), tags=["requests"]
+)
+async def remark(console: Console, who: Remarker, incident_id: IncidentId, asked: SayRemark) -> Remark:
+    """It stands in the incident's story for good."""
+    incident = (await known(console.store, who, incident_id))["incident_id"]
+    row = await _add(console, who, incident, "remark", asked.text)
+    if row is None:
+        raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "备注未能写入", "the remark was not written")
+    return shown(row, who)
+
+
+@router.get("/incidents/{incident_id}/remarks", summary="Remarks of an incident · 备注记录", responses=responses(404, 422))
+async def list_remarks(console: Console, who: Reader, incident_id: IncidentId) -> Remarks:
+    """Acknowledgements are among them."""
+    incident = await known(console.store, who, incident_id)
+    rows = await remarks_rows.rows_of_incident(console.store, [incident["incident_id"], *incident["aliases"]])
+    return Remarks(items=[shown(row, who) for row in rows])

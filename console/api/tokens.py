@@ -1,0 +1,44 @@
+"""API tokens of other systems: made with a name, rights and an end; shown once; ended at any time."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from console.access.tokens import MadeToken, NewToken, Token
+from console.access.who import Who
+from console.api.needs import Console, needs
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import responses
+
+router = APIRouter(prefix="/api/v1", tags=["access"])
+
+Keeper = Annotated[Who, Depends(needs("tokens"))]
+
+
+@router.get("/tokens", summary="API tokens · 接口令牌", responses=responses(403, 422))
+async def list_tokens(console: Console, _: Keeper, limit: Limit = 50, after: After = None) -> Page[Token]:
+    """Newest first, the ended ones too."""
+    made_ms, token_id = behind("tokens", after, int, UUID)
+    rows = await console.access.tokens.page(made_ms, token_id, limit + 1)
+    following = next_of("tokens", rows, limit, lambda token: (token.made_ms, str(token.token_id)))
+    return Page[Token](items=rows[:limit], next=following)
+
+
+@router.post("/tokens", summary="Make an API token · 签发接口令牌", responses=responses(403, 409, 422))
+async def make_token(console: Console, who: Keeper, wanted: NewToken) -> MadeToken:
+    """Its value is told now and never again."""
+    access = console.access
+    made = await access.tokens.make(wanted, who.name, access.clock.now_ms())
+    await access.audit.note(who, "token_made", about=str(made.token_id), detail=wanted.model_dump(mode="json"))
+    return made
+
+
+@router.delete("/tokens/{token_id}", summary="End an API token · 停用接口令牌", responses=responses(403, 404, 422))
+async def end_token(console: Console, who: Keeper, token_id: UUID) -> Token:
+    """Refused from now on."""
+    access = console.access
+    ended = await access.tokens.end(token_id, who.name, access.clock.now_ms())
+    access.forget()
+    await access.audit.note(who, "token_ended", about=str(token_id))
+    return ended

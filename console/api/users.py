@@ -1,0 +1,74 @@
+"""Users: who they are, what they may do, and the link with which each chooses his password. Every change is recorded."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+
+from console.access.rights import Role, rights_of
+from console.access.users import NewUser, User, UserChange
+from console.access.who import Who
+from console.api.needs import Console, needs, not_allowed
+from console.paging import After, Limit, Page, behind, next_of
+from console.problems import responses
+
+router = APIRouter(prefix="/api/v1", tags=["access"])
+
+Keeper = Annotated[Who, Depends(needs("users"))]
+
+
+class UserWithLink(BaseModel):
+    """A user, and his link if one was made just now: the one time that it is told."""
+
+    user: User
+    password_link: str | None = Field(None, description="he opens it and chooses his password, once, within 24 h")
+
+
+@router.get("/users", summary="Users · 用户", responses=responses(403, 422))
+async def list_users(console: Console, _: Keeper, limit: Limit = 50, after: After = None) -> Page[User]:
+    """By name."""
+    (name,) = behind("users", after, str)
+    rows = await console.access.users.page(name, limit + 1)
+    return Page[User](items=rows[:limit], next=next_of("users", rows, limit, lambda user: (user.name,)))
+
+
+@router.post("/users", summary="Make a user · 新建用户", responses=responses(403, 409, 422))
+async def make_user(console: Console, request: Request, who: Keeper, wanted: NewUser) -> UserWithLink:
+    """There is no first password: hand the link to the user, who chooses one."""
+    _no_more_than_himself(who, wanted.roles)
+    access, now_ms = console.access, console.access.clock.now_ms()
+    user_id = await access.users.make(wanted, who.name, now_ms)
+    await access.audit.note(who, "user_made", about=str(user_id), detail=wanted.model_dump(mode="json"))
+    return UserWithLink(user=await access.users.read(user_id), password_link=await _link(console, request, who, user_id))
+
+
+@router.patch("/users/{user_id}", summary="Change a user · 更改用户", responses=responses(403, 404, 409, 422))
+async def change_user(console: Console, request: Request, who: Keeper, user_id: UUID, wanted: UserChange) -> UserWithLink:
+    """Whoever is disabled, or gets a link for a new password, is signed out everywhere."""
+    access, now_ms = console.access, console.access.clock.now_ms()
+    before = await access.users.read(user_id)
+    # Neither what he becomes nor what he is: a link for a supervisor's password is a supervisor's powers.
+    _no_more_than_himself(who, [*before.roles, *(wanted.roles or [])])
+    await access.audit.note(who, "user_changed", about=str(user_id), detail=wanted.model_dump(mode="json", exclude_unset=True))
+    await access.users.change(before, wanted, now_ms)
+    link = await _link(console, request, who, user_id) if wanted.new_password_link else None
+    if wanted.disabled or link is not None:
+        await access.sessions.end_of_user(user_id)
+    access.forget()
+    return UserWithLink(user=await access.users.read(user_id), password_link=link)
+
+
+async def _link(console: Console, request: Request, who: Who, user_id: UUID) -> str:
+    access = console.access
+    secret = await access.users.new_link(user_id, who.name, access.clock.now_ms())
+    await access.audit.note(who, "password_link_made", about=str(user_id))
+    return f"{request.url.scheme}://{request.url.netloc}/setup#{secret}"
+
+
+def _no_more_than_himself(who: Who, roles: list[Role]) -> None:
+    """Whoever manages users gives no right that he lacks, so that an engineer cannot make himself a desk. A supervisor gives any role."""
+    wanted = frozenset(role for role in roles if role != "technician")
+    beyond = rights_of(wanted) - who.rights
+    if beyond and "supervisor" not in who.roles:
+        raise not_allowed(min(beyond))

@@ -1,0 +1,100 @@
+"""The statements of a shift's handover: what is open, in scope, and the two append-only tables that hold what was signed."""
+
+from typing import Final, LiteralString
+
+from console.access.in_scope import TASK_IN_SCOPE, incident_in_scope
+from console.access.scope import home_in_scope, order_in_scope
+
+_ADDRESS: Final[LiteralString] = "h.district_code, h.district, h.estate, h.building, h.unit, h.room"
+_HERE: Final = home_in_scope("h")
+_INCIDENT: Final = incident_in_scope("i")
+
+TOLD_PLACE: Final[LiteralString] = """CASE WHEN i.home_id IS NULL AND i.kind = 'hotline_report' THEN
+    (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = i.incident_id AND e.kind = 'opened' LIMIT 1) END"""
+"""Where the hotline was told that gas smells, of an incident without a home."""
+
+INCIDENTS: Final[LiteralString] = f"""
+    SELECT i.incident_id, i.kind, i.home_id, i.place, i.home, i.valve, i.received_ms, {TOLD_PLACE} AS told_place,
+           (SELECT r.display FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge'
+            ORDER BY r.at_ms, r.remark_id LIMIT 1) AS seen_by,
+           o.order_no, o.state AS order_state
+    FROM incidents i
+    LEFT JOIN LATERAL (
+        SELECT w.order_no, w.state FROM work_orders w
+        JOIN (SELECT own.order_id FROM work_orders own WHERE own.incident_id = i.incident_id
+              UNION SELECT a.order_id FROM order_aliases a WHERE a.incident_id = i.incident_id) AS works USING (order_id)
+        ORDER BY (w.kind = 'emergency') DESC, w.created_ms LIMIT 1) o ON true
+    WHERE i.state = 'open' AND i.kind <> 'canary' AND {_INCIDENT} ORDER BY i.received_ms, i.incident_id"""  # noqa: S608
+TASKS: Final[LiteralString] = f"""
+    SELECT tasks.task_id, tasks.incident_id, tasks.home_id, tasks.kind, tasks.priority, tasks.created_ms, {_ADDRESS}
+    FROM tasks LEFT JOIN homes h ON h.home_id = tasks.home_id
+    WHERE tasks.done_ms IS NULL AND tasks.home_id IS DISTINCT FROM 'CANARY' AND {TASK_IN_SCOPE}
+    ORDER BY tasks.priority, tasks.created_ms, tasks.task_id"""  # noqa: S608
+HOLDS: Final[LiteralString] = f"""
+    SELECT v.home_id, v.hold, v.cause, v.set_ms, {_ADDRESS}
+    FROM valve_holds v JOIN homes h USING (home_id) WHERE v.lifted_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
+    ORDER BY (v.hold = 'arrears'), v.set_ms DESC, v.hold_id LIMIT 500"""  # noqa: S608
+HOLD_COUNTS: Final[LiteralString] = f"""
+    SELECT v.hold, count(DISTINCT v.home_id) AS homes
+    FROM valve_holds v JOIN homes h USING (home_id) WHERE v.lifted_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
+    GROUP BY v.hold ORDER BY v.hold"""  # noqa: S608
+BLIND_GROUPS: Final[LiteralString] = f"""
+    SELECT h.district_code, min(h.district) AS district, h.community, h.estate, h.building,
+           count(DISTINCT h.home_id) FILTER (WHERE c.condition = 'blind') AS blind,
+           count(DISTINCT h.home_id) FILTER (WHERE c.condition = 'silent') AS silent,
+           count(DISTINCT h.home_id) FILTER (WHERE c.condition = 'powerless') AS powerless,
+           min(c.since_ms) AS since_ms, count(*) OVER () AS buildings
+    FROM home_conditions c JOIN homes h USING (home_id) WHERE c.ended_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
+    GROUP BY h.district_code, h.community, h.estate, h.building
+    ORDER BY count(DISTINCT h.home_id) DESC, h.district_code, h.community, h.estate, h.building LIMIT 300"""  # noqa: S608
+REVISITS: Final[LiteralString] = f"""
+    SELECT o.order_no, o.incident_id, o.home_id, o.place, o.revisit_due_ms AS due_ms FROM work_orders o
+    WHERE o.archived_ms IS NULL AND o.revisit_due_ms IS NOT NULL AND o.kind <> 'canary' AND {order_in_scope("o")}"""  # noqa: S608
+PROOFS: Final[LiteralString] = f"""
+    SELECT i.incident_id, i.home_id, i.place, i.home, {TOLD_PLACE} AS told_place, i.proof_due_ms AS due_ms FROM incidents i
+    WHERE i.state = 'open' AND i.proof_due_ms IS NOT NULL AND i.proof IN ('not_yet', 'due_at_uplink') AND i.kind <> 'canary'
+      AND {_INCIDENT}"""  # noqa: S608
+REMARKS: Final[LiteralString] = f"""
+    SELECT r.remark_id, r.incident_id, r.at_ms, r.kind, r.actor, r.display, r.note
+    FROM incident_remarks r JOIN incidents i USING (incident_id)
+    WHERE r.at_ms >= %(since_ms)s AND r.kind = 'remark' AND {_INCIDENT} ORDER BY r.at_ms, r.remark_id LIMIT 1000"""  # noqa: S608
+PEOPLE: Final[LiteralString] = "SELECT name, display, roles, districts FROM users WHERE disabled_ms IS NULL ORDER BY name LIMIT 5000"
+LAST_TAKEN: Final[LiteralString] = """
+    SELECT max(e.at_ms) AS at_ms FROM handovers h JOIN handover_ends e USING (handover_id) WHERE h.desk = %(desk)s AND e.how = 'taken'"""
+
+# The last that ended is the one that no other ended one names before it; one under way names the same, and keeps a second from beginning.
+BEGIN: Final[LiteralString] = """
+    INSERT INTO handovers (handover_id, desk, after, begun_ms, actor, display, remarks, owners, document)
+    VALUES (%(handover_id)s, %(desk)s, coalesce(
+        (SELECT h.handover_id FROM handovers h JOIN handover_ends e USING (handover_id)
+         WHERE h.desk = %(desk)s AND NOT EXISTS (
+             SELECT FROM handovers later JOIN handover_ends ended USING (handover_id)
+             WHERE later.desk = h.desk AND later.after = h.handover_id)), '00000000-0000-0000-0000-000000000000'),
+        %(begun_ms)s, %(actor)s, %(display)s, %(remarks)s, %(owners)s, %(document)s)
+    ON CONFLICT (desk, after) DO NOTHING RETURNING handover_id"""
+END: Final[LiteralString] = """
+    INSERT INTO handover_ends (handover_id, how, at_ms, actor, display, note, owners, document)
+    VALUES (%(handover_id)s, %(how)s, %(at_ms)s, %(actor)s, %(display)s, %(note)s, %(owners)s, %(document)s)
+    ON CONFLICT (handover_id) DO NOTHING RETURNING handover_id"""
+
+_BRIEF: Final[LiteralString] = """
+    h.handover_id, h.desk, coalesce(e.how, 'begun') AS state, h.begun_ms, h.actor AS left_by, h.display AS left_display,
+    e.at_ms AS ended_ms, e.actor AS ended_by, e.display AS ended_display,
+    jsonb_array_length(coalesce(e.document -> 'incidents', h.document -> 'incidents')) AS incidents,
+    jsonb_array_length(coalesce(e.document -> 'tasks', h.document -> 'tasks')) AS tasks"""
+_SEEN: Final[LiteralString] = """
+    (%(scope_districts)s::text[] IS NULL OR (h.desk <> '*' AND string_to_array(h.desk, ',') <@ %(scope_districts)s::text[]))"""
+NEWEST: Final[LiteralString] = f"""
+    SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
+    WHERE {_SEEN} AND (%(at)s::bigint IS NULL OR (h.begun_ms, h.handover_id) < (%(at)s, %(id)s::uuid))
+    ORDER BY h.begun_ms DESC, h.handover_id DESC LIMIT %(rows)s"""  # noqa: S608
+BY_ID: Final[LiteralString] = f"""
+    SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
+    WHERE h.handover_id = ANY(%(ids)s)"""  # noqa: S608
+WHOLE: Final[LiteralString] = f"""
+    SELECT {_BRIEF}, h.remarks, h.owners, h.document, e.note AS end_note, e.owners AS end_owners, e.document AS end_document
+    FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
+    WHERE h.handover_id = %(handover_id)s AND {_SEEN}"""  # noqa: S608
+UNDER_WAY: Final[LiteralString] = f"""
+    SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
+    WHERE h.desk = %(desk)s AND e.handover_id IS NULL LIMIT 1"""  # noqa: S608

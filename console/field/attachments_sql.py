@@ -1,0 +1,34 @@
+"""The statements of the photos and signatures of orders. Values are parameters; ``order_attachments`` is the console's own table."""
+
+from typing import Final, LiteralString
+
+from console.access.scope import order_in_scope
+
+_COLUMNS: Final[LiteralString] = """a.attachment_id, o.order_no, o.incident_id, a.kind, a.media_type, a.size, a.happened_ms, a.received_ms,
+    a.lon, a.lat, a.coord_datum, a.made_by"""
+
+ORDER: Final[LiteralString] = f"""
+    SELECT order_id, created_ms FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""  # noqa: S608  constant text
+
+ADD: Final[LiteralString] = """
+    INSERT INTO order_attachments (attachment_id, order_id, kind, media_type, bytes, size, sha256, happened_ms, received_ms,
+                                   lon, lat, coord_datum, made_by)
+    SELECT %(attachment_id)s, %(order_id)s, %(kind)s, %(media_type)s, %(bytes)s, %(size)s, %(sha256)s, %(happened_ms)s, %(received_ms)s,
+           %(lon)s, %(lat)s, %(coord_datum)s, %(made_by)s
+    WHERE (SELECT count(*) FROM order_attachments WHERE order_id = %(order_id)s) < %(most)s
+    ON CONFLICT (attachment_id) DO NOTHING RETURNING attachment_id"""
+
+SAME: Final[LiteralString] = "SELECT sha256 = %(sha256)s AS same FROM order_attachments WHERE attachment_id = %(attachment_id)s"
+
+OF_ORDERS: Final[LiteralString] = f"""
+    SELECT {_COLUMNS} FROM order_attachments a JOIN work_orders o USING (order_id)
+    WHERE o.order_id = ANY(%(order_ids)s) ORDER BY a.happened_ms, a.attachment_id"""  # noqa: S608  constant columns
+
+BY_ID: Final[LiteralString] = f"""
+    SELECT {_COLUMNS}, o.place ->> 'district_code' AS district_code, o.crew_id, o.archived_ms
+    FROM order_attachments a JOIN work_orders o USING (order_id)
+    WHERE a.attachment_id = ANY(%(ids)s)"""  # noqa: S608  constant columns
+
+BYTES: Final[LiteralString] = f"""
+    SELECT a.media_type, a.bytes FROM order_attachments a JOIN work_orders o USING (order_id)
+    WHERE a.attachment_id = %(attachment_id)s AND {order_in_scope("o")}"""  # noqa: S608  constant text

@@ -1,0 +1,50 @@
+// What a search finds: grouped by kind, in one order for the arrow keys, each with the address of its page.
+
+export const KINDS = ["home", "order", "device", "incident"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface Found {
+  kind: Kind;
+  id: string;
+  title_zh: string;
+  title_en: string;
+  detail_zh: string;
+  detail_en: string;
+  home_id: string | null;
+  /** An incident of its home is open. */
+  open_incident_id?: string | null;
+}
+
+export interface SearchAnswer {
+  items: Found[];
+  /** false: telephones were not searched, the role may not. */
+  telephones: boolean;
+}
+
+export interface Group {
+  kind: Kind;
+  items: { found: Found; at: number }[];
+}
+
+/** Groups in the order in which the best of each was found; `at` counts through all of them. */
+export function grouped(items: readonly Found[]): Group[] {
+  const kinds = [...new Set(items.map((item) => item.kind))];
+  let at = 0;
+  return kinds.map((kind) => ({ kind, items: items.filter((item) => item.kind === kind).map((found) => ({ found, at: at++ })) }));
+}
+
+export function pageOf(found: Found): string {
+  const id = encodeURIComponent(found.id);
+  if (found.kind === "order") return `/desk/orders/${id}`;
+  if (found.kind === "incident") return `/desk/incidents/${id}`;
+  if (found.kind === "device") return found.home_id === null ? `/desk/search?q=${id}` : `/desk/homes/${encodeURIComponent(found.home_id)}#${id}`;
+  return `/desk/homes/${id}`;
+}
+
+/** The next place for an arrow key: round and round; -1 is the box itself. */
+export function moved(at: number, by: 1 | -1, count: number): number {
+  if (count === 0) return -1;
+  return (at + by + count + (at < 0 && by < 0 ? 1 : 0)) % count;
+}
+
+export const SHORTEST = 2;

@@ -1,0 +1,28 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import type { Clocks, Entry } from "@/shared/model";
+import { byTime, told } from "./story";
+
+const T = 1_775_120_400_000;
+let count = 0;
+const entry = (kind: string, at = 0): Entry => ({ entry_id: `event:${(count += 1)}`, at_ms: T + at, kind, actor: "line", detail: {}, zh: kind, en: kind });
+const clocks = (known: Partial<Record<keyof Clocks, number>>): Clocks =>
+  Object.fromEntries(Object.entries(known).map(([name, at]) => [name, T + (at ?? 0)])) as unknown as Clocks;
+
+describe("the story", () => {
+  it("puts each clock beside its own sentence, also where all carry one millisecond", () => {
+    const entries = [entry("close_sent"), entry("opened"), entry("created"), entry("call_placed", 20)].sort(byTime);
+    const found = told(entries, clocks({ T0: -4000, T2: 0, T3: 0, T8: 0, T6a: 20 }));
+    expect(found.map((each) => [each.entry.kind, ...each.clocks])).toEqual([["opened", "T2"], ["close_sent", "T3"], ["created", "T8"], ["call_placed", "T6a"]]);
+  });
+
+  it("gives a clock to one sentence alone, and to none where nobody speaks of it", () => {
+    const found = told([entry("call_placed", 20), entry("call_placed", 20), entry("accept", 90)], clocks({ T6a: 20, T9: 55 }));
+    expect(found.map((each) => each.clocks)).toEqual([["T6a"], [], []]);
+  });
+
+  it("tells of many re-sends in a row the first and the last", () => {
+    const entries = [entry("close_sent"), ...[1, 2, 4, 8].map((s) => entry("close_resent", s * 1000)), entry("no_answer", 9000), entry("close_resent", 16_000)];
+    expect(told(entries, clocks({})).map((each) => (each.entry.at_ms - T) / 1000)).toEqual([0, 1, 8, 9, 16]);
+  });
+});

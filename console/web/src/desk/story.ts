@@ -1,0 +1,36 @@
+// The story of an incident made ready to be read: many re-sends in a row folded to the first and the last, and each of the incident's
+// clocks put beside the sentence that it belongs to. Pure.
+
+import type { Clocks, Entry } from "@/shared/model";
+import { CLOCKS, type ClockName } from "@/shared/words";
+
+export interface Told {
+  entry: Entry;
+  clocks: ClockName[];
+}
+
+/** The sentences that tell of a clock; the first of them at its very millisecond has it. */
+const KINDS: Partial<Record<ClockName, readonly string[]>> = {
+  T1: ["closed_locally"], T2: ["opened"], T3: ["close_sent"], T4: ["reported_closed", "closed_locally"], T5: ["valve_holds"], T5c: ["room_clearing"],
+  T6a: ["call_placed"], T6b: ["call_ringing"], T7: ["call_key"], T8: ["created"], T9: ["assign", "reassign"], T10: ["accept"], T11: ["arrive", "on_site"],
+  T12: ["make_safe", "made_safe"], T13: ["pass_test", "tightness_test"], T14: ["restore"],
+};
+
+/** Oldest first; what opened the incident comes before whatever else carries the same millisecond. */
+export function byTime(a: Entry, b: Entry): number {
+  return a.at_ms - b.at_ms || Number(b.kind === "opened") - Number(a.kind === "opened");
+}
+
+export function told(entries: readonly Entry[], clocks: Clocks): Told[] {
+  const resent = (index: number) => entries[index]?.kind === "close_resent";
+  const kept = entries.filter((_, index) => !(resent(index) && resent(index - 1) && resent(index + 1)));
+  const found = new Map<Entry, ClockName[]>();
+  for (const name of CLOCKS) {
+    const ms = clocks[name];
+    if (ms === null || ms === undefined) continue;
+    const then = kept.filter((entry) => entry.at_ms === ms);
+    const entry = then.find((each) => KINDS[name]?.includes(each.kind)) ?? (name === "T0" ? undefined : then[0]);
+    if (entry !== undefined) found.set(entry, [...(found.get(entry) ?? []), name]);
+  }
+  return kept.map((entry) => ({ entry, clocks: found.get(entry) ?? [] }));
+}

@@ -1,0 +1,313 @@
+// The technician's phone as one thing: what it keeps, what it has sent, what it last heard. The pages show it and give it acts.
+//
+//   phone            refs: day, acts, who, offline, signedOut, lasting, ringing …
+//   startPhone()     once
+//   act()            keeps a step or picture; on the disk when it resolves
+//   again / drop     what a technician may do with a refused act
+//   refresh()        reads today's orders
+
+import { computed, reactive, shallowRef } from "vue";
+import { get, newKey, refusalOf } from "@/shared/api";
+import { clockHeard, lastClockWord, serverNow } from "@/shared/clock";
+import { readSession, session, signedOutTo } from "@/shared/session";
+import { on, onResync, startStream, state as streamState, stopStream } from "@/shared/stream";
+import { post } from "./queue/post";
+import type { Act, Picture, PictureName, StepName } from "./queue/act";
+import { inMemory, openKept, type Kept, type Past } from "./queue/kept";
+import { Sender } from "./queue/sender";
+import { reckon, type Anchor, type Stamp } from "./queue/trueTime";
+import { ring } from "./alarm";
+import type { Day, FieldOrder, Live } from "./work/model";
+import { failures } from "./work/tightness";
+import { projected } from "./work/orderTable";
+
+const LIFE = newKey();
+const WORD_OLD_MS = 15_000;
+const DAY_OLD_MS = 20 * 3_600_000;
+const REFRESH_MS = 30_000;
+
+/** Who works with this phone, kept so that it also works where nobody can be asked who he is. */
+export interface Worker {
+  name: string;
+  display: string;
+  technicianId: string;
+  crewId: string;
+}
+
+let kept: Kept = inMemory();
+let sender: Sender;
+let heardAt = -Infinity;
+let anchorKept: Anchor | null = null;
+
+export const phone = reactive({
+  ready: false,
+  lasting: true,
+  worker: null as Worker | null,
+  /** The console was reached by the last try. */
+  reached: false,
+  signedOut: false,
+  /** Why today's orders could not be read, in both languages; null: they could. */
+  trouble: null as { zh: string; en: string } | null,
+  /** New orders that ring until somebody looks at them. */
+  ringing: [] as string[],
+  persisted: false,
+});
+export const day = shallowRef<Day | null>(null);
+export const acts = shallowRef<Act[]>([]);
+
+/** Told, but not yet seen in today's orders: without them a step would seem undone for the moment between. */
+const told = shallowRef<Act[]>([]);
+
+const online = shallowRef(navigator.onLine !== false);
+export const live = computed(() => streamState.value === "live" && online.value);
+export const orders = computed<FieldOrder[]>(() => day.value?.orders ?? []);
+export const mine = computed(() => acts.value.filter((act) => act.who === phone.worker?.technicianId));
+export const waiting = computed(() => mine.value.filter((act) => act.refused === null).length);
+export const conflicts = computed(() => mine.value.filter((act) => act.refused !== null));
+/** Acts that somebody else left on this phone; they wait for him. */
+export const others = computed(() => acts.value.filter((act) => act.who !== phone.worker?.technicianId).length);
+
+export function orderOf(orderNo: string): FieldOrder | null {
+  return orders.value.find((order) => order.order_no === orderNo) ?? null;
+}
+
+export const actsOf = (orderNo: string): Act[] => mine.value.filter((act) => act.orderNo === orderNo);
+
+/** The state that the technician has reached, whether the platform has heard of it or not. */
+export function stateOf(order: FieldOrder): string {
+  return projected(order.kind, order.state, [...told.value.filter((act) => act.orderNo === order.order_no), ...actsOf(order.order_no)], passes);
+}
+
+function passes(act: Act): boolean {
+  const rules = day.value?.rules;
+  const { start_kpa, end_kpa, minutes } = act.body as Record<string, number>;
+  return rules !== undefined && failures(rules, start_kpa ?? 0, end_kpa ?? 0, minutes ?? 0).length === 0;
+}
+
+// --- time ---------------------------------------------------------------------------------------------------------------------
+
+const wall = (): Pick<Stamp, "wallMs" | "monoMs" | "life"> => ({ wallMs: Date.now(), monoMs: performance.now(), life: LIFE });
+
+function stampNow(): Stamp {
+  return { ...wall(), anchor: fresh() ?? anchorKept };
+}
+
+/** The platform's time now, where it was heard a moment ago in this life of the page. */
+function fresh(): Anchor | null {
+  const word = lastClockWord();
+  if (word === null || performance.now() - heardAt > WORD_OLD_MS) return null;
+  return { serverMs: serverNow(), rate: word.rate, ...wall() };
+}
+
+/** Platform time, also without reception and after a start without it. */
+export function trueNow(): number {
+  return lastClockWord() !== null && fresh() !== null ? serverNow() : reckon(stampNow());
+}
+
+/** For whatever brought a word on time. */
+function heardTime(): void {
+  heardAt = performance.now();
+  const anchor = fresh();
+  if (anchor === null) return;
+  anchorKept = anchor;
+  void kept.setNote("anchor", anchor);
+}
+
+async function anchor(): Promise<Anchor | null> {
+  if (fresh() === null) await refresh();
+  return fresh();
+}
+
+// --- today's orders -------------------------------------------------------------------------------------------------------------
+
+let reading: Promise<void> | null = null;
+let readAgain = false;
+
+export function refresh(): Promise<void> {
+  if (reading !== null) {
+    readAgain = true;
+    return reading;
+  }
+  reading = readDay().finally(() => {
+    reading = null;
+    if (readAgain) {
+      readAgain = false;
+      void refresh();
+    }
+  });
+  return reading;
+}
+
+async function readDay(): Promise<void> {
+  try {
+    const who = await readSession(session.value === null);
+    if (who === null) {
+      phone.signedOut = true;
+      return;
+    }
+    const toldBefore = told.value;
+    const found = await get<Day>("/field/orders", {}, { signal: AbortSignal.timeout(15_000) });
+    if (streamState.value !== "live") clockHeard({ now_ms: found.now_ms, rate: lastClockWord()?.rate ?? 1, live: true, since_ms: null });
+    heardTime();
+    phone.reached = true;
+    phone.signedOut = false;
+    phone.trouble = null;
+    day.value = found;
+    keepTold(told.value.filter((act) => !toldBefore.includes(act)));
+    if (found.technician_id !== null && found.crew_id !== null) {
+      const worker: Worker = { name: who.user.name, display: found.name ?? who.user.display, technicianId: found.technician_id, crewId: found.crew_id };
+      phone.worker = worker;
+      await kept.setNote("worker", worker);
+      await kept.setNote("day", found);
+    } else {
+      phone.worker = null;
+    }
+    await ringForNew(found);
+    startStream();
+    sender.kick();
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal.status === 0 || refusal.status >= 500) phone.reached = false;
+    else if (refusal.status === 401) phone.signedOut = true;
+    phone.trouble = refusal.words;
+  }
+}
+
+/** Also over a closed app: today's orders as they were kept may be older than what was told last. */
+function keepTold(found: Act[]): void {
+  told.value = found;
+  void kept.setNote("told", found);
+}
+
+/** An order that waits for its crew rings once on each phone, also where it came while nobody listened. */
+async function ringForNew(found: Day): Promise<void> {
+  const known = new Set((await kept.note<string[]>("rung")) ?? []);
+  const fresh = found.orders.filter((order) => order.state === "assigned" && !known.has(`${order.order_no}/${order.assigned_ms}`));
+  await kept.setNote("rung", found.orders.filter((order) => order.assigned_ms !== null).map((order) => `${order.order_no}/${order.assigned_ms}`));
+  if (fresh.length === 0) return;
+  phone.ringing = [...new Set([...phone.ringing, ...fresh.map((order) => order.order_no)])];
+  ring.start();
+}
+
+export function hush(): void {
+  phone.ringing = [];
+  ring.stop();
+}
+
+/** What is measured at the order's place, written into today's orders. */
+export async function readLive(orderNo: string): Promise<void> {
+  const found = await get<Live>(`/field/orders/${encodeURIComponent(orderNo)}/live`, {}, { signal: AbortSignal.timeout(8000) });
+  const now = day.value;
+  if (now === null) return;
+  day.value = { ...now, orders: now.orders.map((order) => (order.order_no === orderNo ? { ...order, live: found } : order)) };
+}
+
+// --- acts -----------------------------------------------------------------------------------------------------------------------
+
+export async function act(order: FieldOrder, what: StepName | PictureName, body: Record<string, unknown> = {}, picture: Picture | null = null): Promise<void> {
+  const worker = phone.worker;
+  if (worker === null) return;
+  await sender.take({
+    key: newKey(),
+    who: worker.technicianId,
+    orderNo: order.order_no,
+    what,
+    body,
+    picture,
+    stamp: stampNow(),
+    notBeforeMs: order.created_ms,
+    happenedMs: null,
+    refused: null,
+    requestId: null,
+  });
+  void navigator.storage?.persist?.().then((granted) => (phone.persisted = granted));
+}
+
+export const again = (refused: Act): Promise<void> => sender.again(refused);
+export const drop = (refused: Act): Promise<void> => sender.drop(refused);
+export const pastsOf = (orderNo: string): Promise<Past[]> => kept.pasts(orderNo);
+
+// --- drafts: what is typed but not yet an act, kept over a closed app ---------------------------------------------------------------
+
+export const draft = <T>(name: string): Promise<T | undefined> => kept.note<T>(`draft:${name}`);
+export const keepDraft = (name: string, value: unknown): Promise<void> => kept.setNote(`draft:${name}`, value);
+export const dropDraft = (name: string): Promise<void> => kept.dropNote(`draft:${name}`);
+
+// --- life -------------------------------------------------------------------------------------------------------------------------
+
+export async function startPhone(): Promise<void> {
+  kept = await openKept();
+  phone.lasting = kept.lasting;
+  sender = new Sender(
+    kept,
+    {
+      post: async (sent) => {
+        // After a start without reception nobody has asked yet who is signed in, and a change carries that answer.
+        if (session.value === null && (await readSession(true).catch(() => undefined)) === undefined) return { kind: "unreachable" };
+        if (session.value === null) return { kind: "signed_out" };
+        return post(sent, trueNow);
+      },
+      anchor,
+      who: () => phone.worker?.technicianId ?? null,
+      newKey,
+      nowMs: trueNow,
+      ...(navigator.locks ? { alone: async (work: () => Promise<void>) => void (await navigator.locks.request("gas-sentinel-field-sender", work)) } : {}),
+    },
+    (left, ended) => {
+      if (ended?.outcome.kind === "sent") keepTold([...told.value, { ...ended.act, picture: null }]);
+      acts.value = left;
+      if (ended === null) return;
+      phone.reached = true;
+      if (ended.outcome.kind === "signed_out") phone.signedOut = true;
+      if (ended.outcome.kind === "sent" || ended.outcome.kind === "refused") void refresh();
+    },
+  );
+  acts.value = await kept.acts();
+  anchorKept = (await kept.note<Anchor>("anchor")) ?? null;
+  const day0 = await kept.note<Day>("day");
+  const worker = await kept.note<Worker>("worker");
+  // Other people's addresses do not stay on a phone for longer than the work.
+  if (day0 !== undefined && worker !== undefined && trueNow() - day0.now_ms < DAY_OLD_MS) {
+    day.value = day0;
+    told.value = (await kept.note<Act[]>("told")) ?? [];
+    phone.worker = worker;
+  } else {
+    await kept.dropNote("day");
+  }
+  phone.ready = true;
+  signedOutTo(() => (phone.signedOut = true));
+  for (const name of ["order", "incident", "command", "attachment"] as const) on(name, soon);
+  onResync(() => void refresh());
+  setInterval(() => {
+    if (streamState.value === "live") heardTime();
+    else if (document.visibilityState === "visible") void refresh();
+  }, 5000);
+  setInterval(() => void refresh(), REFRESH_MS);
+  for (const kind of ["online", "offline"] as const) {
+    addEventListener(kind, () => {
+      online.value = kind === "online";
+      if (online.value) void refresh();
+      else phone.reached = false;
+    });
+  }
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void refresh());
+  await refresh();
+}
+
+let later: ReturnType<typeof setTimeout> | undefined;
+
+function soon(): void {
+  clearTimeout(later);
+  later = setTimeout(() => void refresh(), 250);
+}
+
+/** Signed out: other people's data leaves the phone; what was done and not sent stays, for the same technician. */
+export async function forgetDay(): Promise<void> {
+  stopStream();
+  hush();
+  day.value = null;
+  phone.worker = null;
+  phone.signedOut = true;
+  told.value = [];
+  for (const name of ["day", "worker", "rung", "told"]) await kept.dropNote(name);
+}

@@ -1,0 +1,81 @@
+// One try to send an act over the API, as an outcome that act.ts understands. Never throws.
+
+import { changeHeaders, get, refusalOf, send } from "@/shared/api";
+import { readSession } from "@/shared/session";
+import type { Act, Outcome } from "./act";
+import { isStep } from "./act";
+
+const STEP_MS = 20_000;
+const PICTURE_MS = 90_000;
+/** Said by a doorway or a busy platform: it will be otherwise in a moment. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+interface Answered {
+  request_id: string;
+  answer?: unknown;
+}
+interface Asked {
+  state: "pending" | "done" | "refused";
+  answer: { reason?: string; zh?: string; en?: string } | null;
+}
+
+export async function post(act: Act, nowMs: () => number): Promise<Outcome> {
+  try {
+    return await (act.requestId === null ? sendNow(act) : askAgain(act.requestId, nowMs));
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal.status === 0) return { kind: "unreachable" };
+    if (refusal.status === 401) return { kind: "signed_out" };
+    if (act.requestId !== null && refusal.status === 404) return { kind: "lost_request" };
+    // The word that a change carries is of an older session: whoever signed in anew on this phone has another.
+    if (refusal.reason === "foreign_page") {
+      await readSession(true).catch(() => null);
+      return { kind: "busy", afterS: 2 };
+    }
+    if (PASSING.has(refusal.status)) return { kind: "busy", afterS: refusal.retryAfterS ?? 3 };
+    const fields = refusal.errors.map((field) => `${field.where}: ${field.en}`).join("; ");
+    return {
+      kind: "refused",
+      refused: { status: refusal.status, reason: refusal.reason, zh: refusal.zh, en: fields ? `${refusal.en} (${fields})` : refusal.en, atMs: nowMs() },
+    };
+  }
+}
+
+async function sendNow(act: Act): Promise<Outcome> {
+  const path = `/orders/${encodeURIComponent(act.orderNo)}/${isStep(act) ? act.what : "attachments"}`;
+  if (!isStep(act) && act.picture !== null) {
+    const { place, bytes, type } = act.picture;
+    await send(path, {
+      method: "POST",
+      headers: {
+        ...changeHeaders(act.key),
+        "Content-Type": type,
+        "X-Attachment-Kind": act.what,
+        "X-Happened-Ms": String(act.happenedMs),
+        ...(place ? { "X-Lon": String(place.lon), "X-Lat": String(place.lat), "X-Datum": place.datum } : {}),
+      },
+      body: bytes,
+      signal: AbortSignal.timeout(PICTURE_MS),
+    });
+    return { kind: "sent" };
+  }
+  const response = await send(path, {
+    method: "POST",
+    headers: { ...changeHeaders(act.key), "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ ...act.body, happened_ms: act.happenedMs }),
+    signal: AbortSignal.timeout(STEP_MS),
+  });
+  const answered = (await response.json()) as Answered;
+  return response.status === 202 ? { kind: "put", requestId: answered.request_id } : { kind: "sent" };
+}
+
+async function askAgain(requestId: string, nowMs: () => number): Promise<Outcome> {
+  const asked = await get<Asked>(`/requests/${requestId}`, {}, { signal: AbortSignal.timeout(STEP_MS) });
+  if (asked.state === "pending") return { kind: "put", requestId };
+  if (asked.state === "done") return { kind: "sent" };
+  const said = asked.answer ?? {};
+  return {
+    kind: "refused",
+    refused: { status: 409, reason: said.reason ?? "refused", zh: said.zh ?? "站点拒绝了该请求", en: said.en ?? "the station refused", atMs: nowMs() },
+  };
+}

@@ -1,0 +1,72 @@
+// The pages of the operations centre by address. Each folder brings its own routes; who is not signed in goes to the door first.
+
+import { shallowRef, watch } from "vue";
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { refusalOf, type Refusal } from "./shared/api";
+import { language, t } from "./shared/i18n";
+import { fieldOnly, may, readSession, signedOutTo } from "./shared/session";
+import "./shared/routes";
+import signin from "./signin/routes";
+import desk from "./desk/routes";
+
+type Brought = { default?: RouteRecordRaw[]; routes?: RouteRecordRaw[] };
+const brought = Object.values(import.meta.glob<Brought>(["./wall/routes.ts", "./desk/more.ts", "./demo/routes.ts"], { eager: true }));
+
+export const pages: RouteRecordRaw[] = [...signin, ...desk, ...brought.flatMap((folder) => folder.default ?? folder.routes ?? [])];
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: "/", redirect: "/desk" },
+    ...pages,
+    { path: "/:rest(.*)*", component: () => import("./NotFound.vue"), meta: { title: "shell.not_found" } },
+  ],
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});
+
+/** Set while the console could not be asked who we are. */
+export const doorProblem = shallowRef<Refusal | null>(null);
+
+router.beforeEach(async (to) => {
+  if (to.meta.open) return true;
+  try {
+    const found = await readSession();
+    doorProblem.value = null;
+    if (found === null) return { path: "/signin", query: to.fullPath === "/desk" ? {} : { to: to.fullPath } };
+    if (fieldOnly()) {
+      location.assign("/field/");
+      return false;
+    }
+  } catch (error) {
+    doorProblem.value = refusalOf(error);
+  }
+  return true;
+});
+
+/** How many incidents nobody has acknowledged: a tab in the background says it in its title. */
+export const wanting = shallowRef(0);
+
+export function titled(): void {
+  const { title } = router.currentRoute.value.meta;
+  const count = wanting.value > 0 ? `(${wanting.value}) ` : "";
+  document.title = count + (title ? `${t(title)} · ` : "") + t("shell.product");
+}
+router.afterEach(titled);
+watch([wanting, language], titled);
+
+/** Fetches the page that was asked for while the console still says who we are. */
+export function fetchFirst(): void {
+  for (const record of router.resolve(location.pathname).matched) {
+    const load = record.components?.default;
+    if (typeof load === "function") void (load as () => Promise<unknown>)().catch(() => undefined);
+  }
+}
+
+export function allowed(right: Parameters<typeof may>[0] | undefined): boolean {
+  return may(right ?? "read");
+}
+
+signedOutTo(() => {
+  const here = router.currentRoute.value;
+  if (!here.meta.open) void router.push({ path: "/signin", query: { to: here.fullPath, ended: "" } });
+});

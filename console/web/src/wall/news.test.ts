@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { FLASH_EVERY_MS, News, SHOWN_MS } from "./news";
+import { incident } from "./stage";
+
+describe("what is new", () => {
+  it("flashes at once, and is gone by itself", () => {
+    const news = new News();
+    news.tell([incident()], 0);
+    expect(news.look(0)).toMatchObject({ flash: 1 });
+    expect(news.look(SHOWN_MS - 1)?.incidents).toHaveLength(1);
+    expect(news.look(SHOWN_MS)).toBeNull();
+  });
+
+  it("flashes no more often than eyes can bear, and counts all that began meanwhile", () => {
+    const news = new News();
+    let flashes = 0;
+    let last = 0;
+    for (let now = 0; now < 10_000; now += 10) {
+      news.tell([incident({ incident_id: String(now) })], now);
+      const flash = news.look(now)?.flash ?? 0;
+      if (flash !== last) flashes += 1;
+      last = flash;
+    }
+    expect(flashes).toBe(Math.ceil(10_000 / FLASH_EVERY_MS));
+    expect(news.look(9_990)?.incidents.length).toBeGreaterThan(500);
+  });
+
+  it("flashes once more for what began just after a flash, then rests", () => {
+    const news = new News();
+    news.tell([incident({ incident_id: "a" })], 0);
+    expect(news.look(0)?.flash).toBe(1);
+    news.tell([incident({ incident_id: "b" })], 100);
+    expect(news.look(200)?.flash).toBe(1);
+    expect(news.look(FLASH_EVERY_MS)?.flash).toBe(2);
+    expect(news.look(2 * FLASH_EVERY_MS)?.flash).toBe(2);
+  });
+});

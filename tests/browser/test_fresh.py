@@ -1,0 +1,38 @@
+"""A page never lets anybody take old for new: it says within three seconds that it is stale and since when, and catches up by itself."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Seat
+from tests.browser.line import Line
+from tests.console.stage import T0, Records, Served
+
+
+@pytest.mark.parametrize("path", ["/desk", "/wall"])
+def test_a_dead_line_is_said_within_three_seconds_and_what_was_missed_is_shown(
+    console: Served, records: Records, seat: Seat, path: str
+) -> None:
+    address = urlsplit(console.url)
+    assert address.hostname is not None
+    assert address.port is not None
+    records.home(1)
+    with Line((address.hostname, address.port)) as line:
+        page = seat("operator", path=path, url=line.url, expected=("/api/v1/events",))
+        live = page.locator(".live").first
+        expect(live).to_have_attribute("data-state", "live")
+        page.clock.install()
+        line.hold()
+        # The browser's own clock is moved: the promise is about what the page shows, not about how quick this machine is.
+        page.clock.run_for(2_000)
+        expect(live).not_to_have_attribute("data-state", "stale", timeout=1)
+        page.clock.run_for(1_000)
+        expect(live).to_have_attribute("data-state", "stale")
+        expect(live.locator("time")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d"))
+        records.incident(1, at_ms=T0)
+        page.clock.resume()
+        line.go_on()
+        expect(live).to_have_attribute("data-state", "live")
+        expect(page.get_by_text("501室").first).to_be_visible()

@@ -1,0 +1,260 @@
+"""What a request passes before a route sees it: the page it comes from, its size, its pace, its address, and whether it came before."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.access.idempotency import OnceOnly, request_id
+from console.access.rates import Rates
+from console.app import create_app
+from console.problems import Problem
+from console.settings import ConsoleSettings
+from console.store import Store
+from tests.console.stage import Records, Served
+
+CLOSE = "/api/v1/homes/home-0001/close-valve"
+BODY = {"reason": "away"}
+
+
+@pytest.fixture
+def stations(records: Records) -> Records:
+    """Every request is answered at once."""
+    records.home(1)
+    records.db.execute(
+        "CREATE FUNCTION answer_at_once() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.state := 'done'; NEW.answer := '{}'; RETURN NEW; END $$"
+    )
+    records.db.execute("CREATE TRIGGER at_once BEFORE INSERT ON requests FOR EACH ROW EXECUTE FUNCTION answer_at_once()")
+    return records
+
+
+def _asked(records: Records) -> int:
+    row = records.db.execute("SELECT count(*) FROM requests").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+# --- from which page
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-CSRF-Token": ""},
+        {"X-CSRF-Token": "0" * 64},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://127.0.0.1"},
+    ],
+)
+def test_a_change_from_a_foreign_page_is_refused(console: Served, stations: Records, headers: dict[str, str]) -> None:
+    browser = console.signed_in("operator")
+    response = browser.post(CLOSE, json=BODY, headers=headers)
+    assert (response.status_code, response.json()["reason"]) == (403, "foreign_page")
+    assert _asked(stations) == 0
+    assert browser.post(CLOSE, json=BODY).status_code == 200
+
+
+def test_a_browser_that_names_no_origin_says_whether_it_is_the_same(console: Served, stations: Records) -> None:
+    browser = console.signed_in("operator")
+    del browser.headers["Origin"]
+    assert browser.post(CLOSE, json=BODY, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert browser.post(CLOSE, json=BODY, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_a_foreign_page_cannot_sign_its_visitor_in(console: Served) -> None:
+    response = console.anybody().post("/api/v1/session", json={"name": "a", "password": "b"}, headers={"Origin": "http://evil.example"})
+    assert (response.status_code, response.json()["reason"]) == (403, "foreign_page")
+
+
+def test_a_token_needs_no_page(console: Served, stations: Records) -> None:
+    assert console.http.post(CLOSE, json=BODY, headers={"Origin": "http://elsewhere.example"}).status_code == 200
+
+
+# --- how much, how often, from where
+
+
+def test_what_is_too_large_is_not_read(console: Served) -> None:
+    response = console.http.post(CLOSE, content=b"x" * 70_000, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["reason"]) == (413, "too_large")
+
+    def pieces() -> Any:
+        for _ in range(70):
+            yield b" " * 1000
+
+    response = console.http.post(CLOSE, content=pieces(), headers={"Content-Type": "application/json"})
+    assert response.status_code in {400, 413}
+
+
+def test_who_asks_without_end_is_slowed_down_and_nobody_else(start_console: Callable[..., Served]) -> None:
+    console = start_console(requests_per_s=2)
+    greedy, other = console.signed_in("viewer", name="greedy"), console.signed_in("viewer", name="other")
+    said = [greedy.get("/api/v1/session") for _ in range(40)]
+    assert {response.status_code for response in said} == {200, 429}
+    assert said[-1].headers["Retry-After"] == "1"
+    assert other.get("/api/v1/session").status_code == 200
+    assert all(console.http.get("/api/v1/session").status_code == 200 for _ in range(60)), "machines are not slowed down"
+
+
+def test_a_bucket_fills_again() -> None:
+    rates = Rates(1)
+    for _ in range(10):
+        rates.take("a", 0.0)
+    with pytest.raises(Problem, match="slow down"):
+        rates.take("a", 0.5)
+    rates.take("a", 1.6)
+    rates.take("b", 0.0, 0.5)
+
+
+@pytest.mark.parametrize(("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.5", 404)])
+@pytest.mark.parametrize("path", ["/metrics"])
+async def test_state_is_for_this_machine_alone(path: str, client: str, status: int) -> None:
+    transport = httpx.ASGITransport(create_app(ConsoleSettings()), client=(client, 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        assert (await http.get(path)).status_code == status
+
+
+async def test_the_platforms_own_token_is_good_at_this_machine_alone() -> None:
+    app = create_app(ConsoleSettings(platform_token="gs_platform", demo_link="demo"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("10.0.0.5", 5)), base_url="http://127.0.0.1") as http:
+        http.headers["Authorization"] = "Bearer gs_platform"
+        assert (await http.get("/api/v1/session")).status_code in {401, 503}
+
+
+# --- and again
+
+
+def test_the_same_key_gives_the_same_answer_and_one_request(console: Served, stations: Records) -> None:
+    browser = console.signed_in("operator")
+    first, again = (browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "a key"}) for _ in range(2))
+    assert first.status_code == again.status_code == 200
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Content-Type"] == first.headers["Content-Type"]
+    assert _asked(stations) == 1
+    assert browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "another"}).status_code == 200
+    assert _asked(stations) == 2
+
+
+def test_a_key_belongs_to_one_request_of_one_user(console: Served, stations: Records) -> None:
+    browser, other = console.signed_in("operator"), console.signed_in("dispatcher")
+    assert browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "k"}).status_code == 200
+    reused = browser.post(CLOSE, json={"reason": "other"}, headers={"Idempotency-Key": "k"})
+    assert (reused.status_code, reused.json()["reason"]) == (422, "idempotency_key_reused")
+    assert other.post(CLOSE, json={"reason": "other"}, headers={"Idempotency-Key": "k"}).status_code == 200
+
+
+def test_a_refusal_is_repeated(console: Served, stations: Records) -> None:
+    browser = console.signed_in("operator")
+    refusal = '{"reason": "no_meter", "zh": "无表", "en": "no meter"}'
+    body = f"BEGIN NEW.state := 'refused'; NEW.answer := '{refusal}'; RETURN NEW; END"
+    stations.db.execute(f"CREATE OR REPLACE FUNCTION answer_at_once() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$".encode())
+    said = [browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert [response.status_code for response in said] == [409, 409]
+    assert said[0].json() == said[1].json()
+    assert said[1].headers["Content-Type"] == "application/problem+json"
+    assert _asked(stations) == 1
+
+
+@pytest.fixture
+async def once(database: str) -> AsyncIterator[Callable[..., Awaitable[int]]]:
+    """Asks an application under a key; gives the status that came out."""
+    store = Store(database)
+    await store.start()
+
+    async def ask(app: ASGIApp, key: str = "k", now_ms: int = 1_000_000) -> int:
+        said: list[Message] = []
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        scope = {"type": "http", "method": "POST", "path": "/x", "query_string": b""}
+        await OnceOnly(store).answer(app, scope, receive, send, owner="o", key=key, body=b"", now_ms=now_ms)
+        status: int = said[0]["status"]
+        return status
+
+    yield ask
+    await store.stop()
+
+
+def _answering(*statuses: int) -> tuple[ASGIApp, list[int]]:
+    """An application that answers with one status after the other, and those that it gave."""
+    given: list[int] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        given.append(statuses[len(given)])
+        await send({"type": "http.response.start", "status": given[-1], "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app, given
+
+
+@pytest.mark.parametrize("status", [500, 503, 401, 429])
+async def test_a_fault_is_not_kept(once: Callable[..., Awaitable[int]], status: int) -> None:
+    app, given = _answering(status, 200, 400)
+    assert [await once(app), await once(app), await once(app)] == [status, 200, 200]
+    assert given == [status, 200]
+
+
+async def test_what_breaks_leaves_the_key_free(once: Callable[..., Awaitable[int]]) -> None:
+    async def breaks(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError):
+        await once(breaks)
+    assert await once(_answering(200)[0]) == 200
+
+
+async def test_a_key_is_forgotten_after_a_day(once: Callable[..., Awaitable[int]]) -> None:
+    app, given = _answering(200, 409)
+    said = [await once(app, now_ms=1_000), await once(app, now_ms=86_400_000), await once(app, now_ms=86_402_000)]
+    assert said == [200, 200, 409]
+    assert given == [200, 409]
+
+
+def test_the_same_key_at_the_same_time_is_one_request(console: Served, stations: Records) -> None:
+    browser = console.signed_in("operator")
+    said: list[httpx.Response] = []
+    threads = [
+        threading.Thread(target=lambda: said.append(browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "k"}))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [response.status_code for response in said] == [200] * 4
+    assert len({response.content for response in said}) == 1
+    assert _asked(stations) == 1
+
+
+def test_a_crash_between_request_and_answer_doubles_nothing(console: Served, stations: Records, database: str) -> None:
+    browser = console.signed_in("operator")
+    first = browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "k"})
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("UPDATE idempotency_keys SET status = NULL, answer = NULL, made_ms = made_ms - 31000")
+    again = browser.post(CLOSE, json=BODY, headers={"Idempotency-Key": "k"})
+    assert again.json() == first.json()
+    assert UUID(again.json()["request_id"]).version == 5
+    assert _asked(stations) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "tab\there"])
+def test_a_key_that_is_none_is_refused(console: Served, stations: Records, key: str) -> None:
+    response = console.signed_in("operator").post(CLOSE, json=BODY, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
+    assert _asked(stations) == 0
+
+
+async def test_requests_without_a_key_have_ids_of_their_own() -> None:
+    assert len({request_id() for _ in range(10)}) == 10
+    assert (await asyncio.to_thread(request_id)).version == 4

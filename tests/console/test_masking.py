@@ -1,0 +1,177 @@
+"""Names and telephone numbers: who is shown them, what everybody else is shown, and that looking behind the mask is on record."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from console import masking
+from console.access.rights import Role
+from tests.console.eyes import HERE, Quarter, city, look_as
+from tests.console.stage import T0, Records, Served
+
+API = "/api/v1"
+NAME, PHONE = "周敏", "+8613812340001"
+PLACES = (
+    "homes/{home}",
+    "incidents/{incident}",
+    "incidents/{incident}/timeline",
+    "incidents/{incident}/remarks",
+    "incidents",
+    "calls",
+    "tasks",
+)
+
+
+@pytest.mark.parametrize(
+    ("clear", "shown"),
+    [
+        ("+8613812341234", "+86138****1234"),
+        ("+8673188881234", "+86731****1234"),
+        ("0731-8888 1234", "0731****1234"),
+        ("sip:10001@sim.invalid", "sip:1***1"),
+        ("sip:12", "sip:***"),
+        ("95158", "****"),
+        ("", ""),
+    ],
+)
+def test_a_number_keeps_what_tells_lines_apart(clear: str, shown: str) -> None:
+    assert masking.number(clear) == shown
+
+
+def test_a_name_keeps_its_first_character_and_not_its_length() -> None:
+    assert [masking.name(name) for name in ("张三", "张三丰", "Li", "")] == ["张**", "张**", "L**", ""]
+
+
+@pytest.mark.parametrize(
+    ("clear", "shown"),
+    [
+        ("物业 0731-88881234，张 13812341234", "物业 0731****1234，张 138****1234"),
+        ("ring sip:10001@sim.invalid at +8613812341234.", "ring sip:1***1 at +86138****1234."),
+        (
+            "QX-260402-0017 at 1775120400000 ms, M00001, 0.02 kPa, 4301000001",
+            "QX-260402-0017 at 1775120400000 ms, M00001, 0.02 kPa, 4301000001",
+        ),
+        ("0b6f1388-0123-4567-8901-138123412345", "0b6f1388-0123-4567-8901-138123412345"),
+    ],
+)
+def test_numbers_in_text_are_found_and_nothing_else_is_taken_for_one(clear: str, shown: str) -> None:
+    assert masking.text(clear) == shown
+
+
+def test_a_detail_is_masked_by_its_keys_and_keeps_what_machines_read() -> None:
+    found = masking.detail(
+        {
+            "name": "周敏",
+            "phone": PHONE,
+            "call_id": "13812341234",
+            "people": [{"name": "黄蓉", "note": PHONE}],
+            "attempt": 2,
+        }
+    )
+    people = [{"name": "黄**", "note": "+86138****0001"}]
+    assert found == {
+        "name": "周**", "phone": "+86138****0001", "call_id": "13812341234", "people": people, "attempt": 2,
+    }  # fmt: skip
+
+
+def answers(client: httpx.Client, here: Quarter) -> dict[str, str]:
+    """What each place says of the home's people."""
+    found = {}
+    for path in PLACES:
+        answer = client.get(f"{API}/{path.format(home=here.home, incident=here.incident)}")
+        assert answer.status_code == 200, (path, answer.text)
+        found[path] = answer.text
+    return found
+
+
+def test_who_may_see_people_sees_them_while_an_incident_of_the_home_is_open(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console()
+    here, _ = city(records)
+    roles: list[tuple[Role, dict[str, Any]]] = [
+        ("operator", {"districts": [HERE]}),
+        ("dispatcher", {}),
+        ("supervisor", {}),
+        ("technician", {"technician_id": here.technician}),
+    ]
+    people = {role: look_as(console, role, **more) for role, more in roles}
+    others = [look_as(console, role) for role in ("viewer", "engineer", "auditor")]
+    for role, client in people.items():
+        for path, text in answers(client, here).items():
+            assert PHONE in text or NAME in text, (role, path)
+    for client in others:
+        for path, text in answers(client, here).items():
+            assert PHONE not in text, path
+            assert NAME not in text, path
+            assert "周**" in text or "+86138****0001" in text, path
+    records.change("incidents", "incident_id", here.incident, state="closed")
+    for role, client in people.items():
+        for path, text in answers(client, here).items():
+            assert path == "incidents/{incident}/remarks" or (PHONE not in text and NAME not in text), (role, path)
+
+
+def test_looking_behind_the_mask_needs_a_reason_and_is_recorded(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console()
+    here, _ = city(records)
+    records.change("incidents", "incident_id", here.incident, state="closed")
+    operator = console.signed_in("operator", name="wang")
+    path = f"{API}/homes/{here.home}/people"
+    for role in ("viewer", "technician", "engineer", "auditor"):
+        refused = look_as(console, role).post(path, json={"reason": "curious"})
+        assert (refused.status_code, refused.json()["reason"]) == (403, "not_allowed"), role
+    for blank in ({}, {"reason": ""}, {"reason": "   "}):
+        assert operator.post(path, json=blank).status_code == 422
+    assert records.db.execute("SELECT count(*) FROM audit").fetchone() == (0,)
+    found = operator.post(path, json={"reason": "回访 / call back"})
+    assert found.status_code == 200, found.text
+    assert found.headers["cache-control"] == "no-store"
+    assert found.json()["contacts"] == [{"position": 1, "name": NAME, "role": "resident", "phone": PHONE}]
+    assert [(call["name"], call["address"]) for call in found.json()["called"]] == [(NAME, PHONE)]
+    rows = records.db.execute("SELECT who, what, about, reason, detail FROM audit").fetchall()
+    assert rows == [("wang", "unmasked", here.home, "回访 / call back", {"contacts": 1, "called": 1})]
+    assert PHONE not in str(rows)
+
+
+def test_names_in_clear_are_not_kept_for_whoever_asks_again(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console()
+    here, _ = city(records)
+    operator = look_as(console, "operator")
+    for _ in range(2):
+        looked = operator.post(f"{API}/homes/{here.home}/people", json={"reason": "call back"}, headers={"Idempotency-Key": "one-look"})
+        assert PHONE in looked.text
+    assert records.db.execute("SELECT count(*) FROM idempotency_keys").fetchone() == (0,)
+    assert records.db.execute("SELECT count(*) FROM audit WHERE what = 'unmasked'").fetchone() == (2,)
+
+
+def test_what_cannot_be_recorded_is_not_shown(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console()
+    here, _ = city(records)
+    operator = look_as(console, "operator")
+    with records.db.transaction():
+        records.db.execute("LOCK TABLE audit")
+        found = operator.post(f"{API}/homes/{here.home}/people", json={"reason": "call back"})
+    assert (found.status_code, found.json()["reason"]) == (503, "database_away")
+    assert PHONE not in found.text
+
+
+def test_a_crew_is_known_to_itself_to_who_sends_it_and_to_the_desk_while_it_works(
+    start_console: Callable[..., Served], records: Records
+) -> None:
+    console = start_console()
+    here, _ = city(records)
+    clients = {
+        "own": look_as(console, "technician", technician_id=here.technician),
+        "dispatcher": look_as(console, "dispatcher"),
+        "operator": look_as(console, "operator"),
+        "viewer": look_as(console, "viewer"),
+    }
+
+    def shown() -> dict[str, tuple[str, float | None]]:
+        crews = {who: client.get(f"{API}/crews").json()["items"][0] for who, client in clients.items()}
+        return {who: (crew["technicians"][0]["phone"], crew["lon"]) for who, crew in crews.items()}
+
+    clear, masked = "+8613912340001", "+86139****0001"
+    assert shown() == {"own": (clear, 114.5), "dispatcher": (clear, 114.5), "operator": (clear, 114.5), "viewer": (masked, 114.5)}
+    records.change("work_orders", "order_id", here.order, state="archived", archived_ms=T0 + 9_000_000)
+    assert shown() == {"own": (clear, None), "dispatcher": (clear, None), "operator": (masked, None), "viewer": (masked, None)}
