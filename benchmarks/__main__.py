@@ -25,6 +25,10 @@ BENCHMARKS: Final[dict[str, tuple[str, str]]] = {
         "派单台：一场风暴的全部工单落库耗时（50 与 900 户）",
         "dispatch alone: how long until every order of a storm is durable (50 and 900 homes)",
     ),
+    "pages": (
+        "真实浏览器：事件多快出现在大屏，十人观看是否拖慢接警线，首屏（约 4 分钟）",
+        "a real browser: how soon the wall shows a leak, whether ten who watch slow the line, the first view (about 4 minutes)",
+    ),
     "mqtt_clients": (
         "仅消息代理：各 MQTT 客户端从报警到指令的往返（约 4 分钟）",
         "a broker alone: alarm -> command round trip of each MQTT client (about 4 minutes)",

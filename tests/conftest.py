@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.embedded.testing import TestBroker, TestPostgres, start_test_broker, start_test_postgres
+
+# How quick this machine is at the moment is no property of the code: neither a slow draw nor a slow example fails a test.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,198 @@
+"""``python -m benchmarks.pages``: what people wait for at a page, in a real Chromium before a whole platform.
+
+Three figures: how soon an incident stands on the wall after its detector's message; whether ten people who watch slow the line; and the
+first view of wall and desk with nothing cached, a city registered and a thousand incidents open, beside the sign-in page, which reads
+nothing and is what the same browser needs in any case. Prints figures and judges nothing.
+"""
+
+import argparse
+import os
+import secrets
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import uvloop
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from benchmarks.leaks import LeakingHomes, Times
+from benchmarks.platform_stage import HomeOnAir, RunningPlatform, quiet_platform
+from core.errors import LinkError, UserError
+from deploy.terminal import Terminal, spoken_language
+from tests.browser.chromium import OPTIONS, find
+
+_SPACING_S: Final = 0.05
+_SEEN_SPACING_S: Final = 1.0
+_STORM_SPACING_S: Final = 0.01
+_ROUNDS: Final = 5
+_PATIENCE_MS: Final = 60_000
+_READY: Final = {"/wall": ".wall-incident a", "/desk": ".row [data-incident]", "/signin": "form"}
+_WATCH: Final = """() => {
+  window.seen = {};
+  const look = () => {
+    for (const link of document.querySelectorAll('.wall-incident a')) {
+      const id = link.href.split('/').pop();
+      if (!(id in window.seen)) requestAnimationFrame(() => { window.seen[id] ??= Date.now(); });
+    }
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Milliseconds."""
+
+    p50: float
+    p99: float
+    longest: float
+
+    @classmethod
+    def of(cls, milliseconds: Sequence[float]) -> "Spread":
+        """Of at least one value."""
+        found = sorted(milliseconds)
+        return cls(statistics.median(found), found[min(len(found) - 1, int(0.99 * len(found)))], found[-1])
+
+    def __str__(self) -> str:
+        return f"{self.p50:.1f} / {self.p99:.1f} / {self.longest:.1f}"
+
+
+class People:
+    """Signed-in browsers of one platform."""
+
+    def __init__(self, browser: Browser, line: dict[str, Any]) -> None:
+        self._browser = browser
+        self.url: str = line["http"]
+        password = secrets.token_hex(12)
+        body = {"token": line["setup_link"].partition("#")[2], "name": "bench", "display": "bench", "password": password, "language": "en"}
+        self.http = httpx.Client(base_url=f"{self.url}/api/v1", headers={"Origin": self.url}, trust_env=False)
+        self.http.post("/setup", json=body).raise_for_status()
+
+    @contextmanager
+    def profile(self) -> Iterator[BrowserContext]:
+        """A browser that has nothing cached and is signed in."""
+        context = self._browser.new_context(viewport={"width": 1600, "height": 900}, locale="en-GB", timezone_id="Asia/Shanghai")
+        context.set_default_timeout(_PATIENCE_MS)
+        context.add_cookies([{"name": "gs_session", "value": self.http.cookies["gs_session"], "url": self.url}])
+        try:
+            yield context
+        finally:
+            context.close()
+
+    def first_view(self, path: str) -> float:
+        """Milliseconds from asking for a page to its first content of its own."""
+        with self.profile() as context:
+            if path == "/signin":
+                context.clear_cookies()
+            page = context.new_page()
+            began = time.perf_counter()
+            page.goto(self.url + path, wait_until="commit")
+            page.locator(_READY[path]).first.wait_for()
+            return 1e3 * (time.perf_counter() - began)
+
+    def at(self, context: BrowserContext, path: str) -> Page:
+        """A page that is live."""
+        page = context.new_page()
+        page.goto(self.url + path)
+        page.locator('.live[data-state="live"]').first.wait_for()
+        return page
+
+
+def leak(platform: RunningPlatform, homes: Sequence[HomeOnAir], spacing_s: float, meanwhile: Callable[[], None] = lambda: None) -> Times:
+    """Let homes leak from a thread of their own, since the browser's interface wants this one; returns their times."""
+    found: list[Times] = []
+
+    async def go() -> None:
+        async with LeakingHomes(platform.line["mqtt"], seed=secrets.randbelow(1 << 30)) as leaking:
+            found.append(await leaking.leak(homes, spacing_s))
+
+    thread = threading.Thread(target=lambda: uvloop.run(go()))
+    thread.start()
+    while thread.is_alive():
+        meanwhile()
+        thread.join(0.05)
+    if not found:
+        raise UserError("泄漏未能发出", "the leaks could not be sent")
+    return found[0]
+
+
+def seen_after(platform: RunningPlatform, people: People, homes: Sequence[HomeOnAir]) -> Spread:
+    """From the detector's message (its own time stamp, this machine's clock) to the frame in which the wall shows the incident."""
+    with people.profile() as context:
+        page = people.at(context, "/wall")
+        page.evaluate(_WATCH)
+        leak(platform, homes, _SEEN_SPACING_S, lambda: page.wait_for_timeout(20))
+        seen: dict[str, int] = page.evaluate("window.seen")
+    waited = [shown - people.http.get(f"/incidents/{each}").json()["alarmed_ms"] for each, shown in seen.items()]
+    if len(waited) < len(homes):
+        raise UserError(f"大屏只显示了 {len(waited)}/{len(homes)} 起", f"the wall showed {len(waited)} of {len(homes)} incidents")
+    return Spread.of(waited)
+
+
+def beside(platform: RunningPlatform, people: People, seats: int, homes: Sequence[HomeOnAir]) -> Spread:
+    """Leak -> close at the meter while so many people watch, half of them the wall, half the desk."""
+    contexts = [people.profile() for _ in range(seats)]
+    pages = [people.at(context.__enter__(), ("/wall", "/desk")[number % 2]) for number, context in enumerate(contexts)]
+    try:
+        times = leak(platform, homes, _SPACING_S, lambda: pages[0].wait_for_timeout(20) if pages else time.sleep(0.02))
+    finally:
+        for context in contexts:
+            context.__exit__(None, None, None)
+    return Spread.of([1e3 * each for each in times.closes])
+
+
+def main() -> int:
+    """Exit status 0, or 2 with what to do."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pages", description="页面：可见时延、十席观看、首屏 / pages: seen, ten seats, first view"
+    )
+    parser.add_argument("--homes", type=int, default=192_000, help="registered homes · 登记户数")
+    parser.add_argument("--incidents", type=int, default=1_000, help="open incidents at the first view · 首屏时未结束事件数")
+    parser.add_argument("--seats", type=int, default=10, help="people who watch · 同时观看人数")
+    options = parser.parse_args()
+    terminal = Terminal(spoken_language())
+    try:
+        terminal.say(f"启动 {options.homes} 户的平台…", f"starting a platform with {options.homes:,} homes ...")
+        with quiet_platform(options.homes) as platform, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=find(), args=list(OPTIONS))
+            people = People(browser, platform.line)
+            homes = iter(platform.homes)
+
+            def some(count: int) -> list[HomeOnAir]:
+                return [next(homes) for _ in range(count)]
+
+            terminal.say("逐起泄漏，观察大屏…", "leaks one by one, seen on the wall ...")
+            seen = seen_after(platform, people, some(20))
+            terminal.say("观看人数与关阀时延…", "leaks beside people who watch ...")
+            rows = [(seats, beside(platform, people, seats, some(100))) for seats in (0, options.seats, 0, options.seats)]
+            terminal.say(f"再有 {options.incidents} 户泄漏…", f"{options.incidents:,} homes leak ...")
+            leak(platform, some(options.incidents), _STORM_SPACING_S)
+            views = {path: Spread.of([people.first_view(path) for _ in range(_ROUNDS)]) for path in _READY}
+            browser.close()
+    except UserError as error:
+        terminal.refuse(error)
+        return 2
+    except (OSError, LinkError, httpx.HTTPError) as error:
+        terminal.warn(f"平台中断：{error}", f"the platform went away: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(f"{os.cpu_count()} cores; {options.homes:,} homes; ms, p50 / p99 / longest.\n")
+    print("| what | ms |\n|---|---|")
+    print(f"| detector's message -> incident on the wall, 20 leaks | {seen} |")
+    for seats, spread in rows:
+        print(f"| leak -> close at the meter, 100 leaks, {seats} watching | {spread} |")
+    for path, spread in views.items():
+        print(f"| first view of {path}, nothing cached, {options.incidents:,} more incidents open | {spread} |")
+    print(f"\nfirst view of the wall : sign-in page = {views['/wall'].p50 / views['/signin'].p50:.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
