@@ -102,7 +102,7 @@ async def test_a_log_cut_off_at_any_byte_keeps_every_record_before_the_cut(tmp_p
     assert seen == {0, 1, 2, 3}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
 def test_any_damage_costs_only_what_it_touches(tmp_path: Path, payloads: list[bytes], data: st.DataObject) -> None:
     folder = tmp_path / "damaged"
@@ -135,7 +135,7 @@ def test_any_damage_costs_only_what_it_touches(tmp_path: Path, payloads: list[by
             assert replay.reasons
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(["append", "sync", "replace", "forget", "restart", "full"]), max_size=25))
 def test_no_sequence_loses_a_durable_record_or_invents_one(tmp_path: Path, steps: list[str]) -> None:
     """The owner holds a list of what it still needs; the disk must give back a log whose end state is that list."""
