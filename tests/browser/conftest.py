@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from console.access.rights import Role
 from tests.browser.chromium import OPTIONS, find
@@ -15,6 +15,8 @@ from tests.console.stage import Served
 
 WIDTHS = {"phone": (390, 844), "desk": (1600, 900), "wall": (1920, 1080)}
 _PATIENCE_MS = 30_000
+# What is expected may take its time on a busy machine; that it comes is what a test says.
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 @dataclass
