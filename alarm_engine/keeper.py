@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from pydantic_core import to_json
 
 from alarm_engine import metrics
 from alarm_engine.ledger import Entry, Ledger, lists
@@ -254,7 +255,7 @@ class Keeper:
 
 def encode(rows: Rows) -> bytes:
     """A bundle as a record of the journal."""
-    return json.dumps({name: found for name, found in lists(rows).items() if found}, ensure_ascii=False).encode()
+    return to_json({name: found for name, found in lists(rows).items() if found})
 
 
 def decode(payload: bytes) -> Rows:

@@ -7,7 +7,6 @@ alarms, commands, incident_events, valve_holds, home_conditions, incident_aliase
 """
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from pydantic_core import to_json
 
 from alarm_engine import metrics
 from alarm_engine.rows import Row, Rows
@@ -294,7 +294,7 @@ class Ledger:
         rows = Rows()
         for entry in entries:
             rows.add(entry.rows)
-        parameters: dict[str, object] = {name: _json(found) for name, found in lists(rows).items()}
+        parameters: dict[str, object] = {name: to_json(found).decode() for name, found in lists(rows).items()}
         while True:
             reached = [number for number in (self._reached, _position(entries)) if number is not None]
             parameters |= {"journal": self.journal, "position": max(reached, default=None)}
@@ -375,7 +375,3 @@ def count(rows: Rows) -> int:
 
 def _position(entries: list[Entry]) -> int | None:
     return max((entry.number for entry in entries if entry.number is not None), default=None)
-
-
-def _json(rows: list[Row]) -> str:
-    return json.dumps(rows, ensure_ascii=False)

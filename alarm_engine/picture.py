@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from alarm_engine.rows import Rows
 from alarm_engine.state import LineState
 from core.items import Identity
@@ -89,7 +91,7 @@ class Picture:
 
 def head(made_ms: int, identity: str, number: int) -> bytes:
     """The first line of a picture."""
-    return _dump(["picture", 1, made_ms, identity, number])
+    return to_json(["picture", 1, made_ms, identity, number])
 
 
 async def pieces(state: LineState, words: dict[UUID, bytes]) -> AsyncIterator[list[bytes]]:
@@ -116,27 +118,23 @@ def _lines(state: LineState, words: dict[UUID, bytes]) -> Iterator[bytes]:
         if incident.state != "open":
             continue
         key = str(incident.incident_id)
-        yield _dump(["incidents", key, incident.row()])
-        yield _dump(["memory", key, incident.memory()])
+        yield to_json(["incidents", key, incident.row()])
+        yield to_json(["memory", key, incident.memory()])
         for device_id in {incident.meter_id, incident.device_id, *(incident.home.detector_ids if incident.home is not None else ())}:
             if (view := state.devices.views.get(device_id or "")) is not None:
-                yield _dump(["devices", view.device_id, view.row()])
+                yield to_json(["devices", view.device_id, view.row()])
     orders: dict[str, int] = {}
     for record in list(state.commands.values()):
         orders[record.device_id] = max(orders.get(record.device_id, 0), record.order_no)
         if record.under_way or record.incident_id in state.incidents or state.loose_closes.get(record.device_id) is record:
-            yield _dump(["commands", str(record.command_id), record.row()])
-    yield from (_dump(["orders", dict(some)]) for some in _parts(list(orders.items())))
-    yield from (_dump(["alarms", some]) for some in _parts(state.alarms.durable(_MOST_ALARMS)))
-    yield from (_dump(["holds", str(row["hold_id"]), row]) for row in state.holds_in_force())
-    yield from (_dump(["closed", some]) for some in _parts([str(key) for key in state.closed_lately]))
+            yield to_json(["commands", str(record.command_id), record.row()])
+    yield from (to_json(["orders", dict(some)]) for some in _parts(list(orders.items())))
+    yield from (to_json(["alarms", some]) for some in _parts(state.alarms.durable(_MOST_ALARMS)))
+    yield from (to_json(["holds", str(row["hold_id"]), row]) for row in state.holds_in_force())
+    yield from (to_json(["closed", some]) for some in _parts([str(key) for key in state.closed_lately]))
     for message_id, payload in list(words.items()):
         yield b'["words","%s",%s]' % (str(message_id).encode(), payload)
 
 
 def _parts(things: list[_T]) -> Iterator[list[_T]]:
     return (things[start : start + _TOGETHER] for start in range(0, len(things), _TOGETHER))
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()

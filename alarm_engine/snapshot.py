@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
+from pydantic_core import to_json
 
 from alarm_engine import metrics, picture
 from alarm_engine.local_file import LocalFileError, Writing, read_lines
@@ -137,12 +138,12 @@ class Snapshots:
             return
 
         async def made() -> AsyncIterator[list[bytes]]:
-            yield [_dump(["registry", 1, version, len(homes), len(devices)])]
+            yield [to_json(["registry", 1, version, len(homes), len(devices)])]
             for found in _pieces(homes):
-                yield [_dump([_plain_home(home) for home in found])]
+                yield [to_json([_plain_home(home) for home in found])]
                 await asyncio.sleep(0)
             for some in _pieces(devices):
-                yield [_dump([_plain_device(device) for device in some])]
+                yield [to_json([_plain_device(device) for device in some])]
                 await asyncio.sleep(0)
 
         size = await _write(self._folder / REGISTRY_FILE, made())
@@ -252,7 +253,3 @@ def _device(row: list[Any]) -> Device:
 
 def _pieces(rows: list[_T]) -> Iterator[list[_T]]:
     return (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()

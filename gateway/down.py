@@ -1,4 +1,6 @@
-"""The way down: commands and promises to devices, messages to dispatch. Everything is on the socket when a call returns."""
+"""The way down: commands and promises to devices, messages to dispatch. A close is on the socket when its call returns; the rest
+leaves at the end of the same turn of the loop, as one write.
+"""
 
 import asyncio
 

@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._rest = bytearray()
         self._needed = 0
-        self._acks = bytearray()
+        self._leaving = bytearray()
         self._in_data = False
         self._heard = self._spoke = False
         self._pinged = False
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
             self._read(memoryview(data))
         finally:
             self._in_data = False
-            self._write_acks()
+            self._write_leaving()
 
     def write(self, packets: bytes) -> None:
         """Hand bytes to the socket, at once."""
@@ -125,16 +125,24 @@ class Connection(asyncio.Protocol):
         """Bytes that the socket did not take yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    def write_soon(self, packets: bytes) -> None:
+        """Hand bytes to the socket at the end of this turn, as one write with all else that the turn has to say. Nothing when the
+        connection is over.
+        """
+        if self._transport is None or self._silenced:
+            return
+        if not self._leaving and not self._in_data:
+            self._loop.call_soon(self._write_leaving)
+        self._leaving += packets
+
     def acknowledge(self, packet_id: int) -> None:
-        """Queue a PUBACK for the end of this turn; many go out as one write. Nothing when the connection is over."""
+        """Queue a PUBACK for the end of this turn. Nothing when the connection is over."""
         if self._transport is None or self._silenced:
             self._counts.acks_of_lost_connections += 1
             return
         self.held -= 1
         self._counts.acks_written += 1
-        if not self._acks and not self._in_data:
-            self._loop.call_soon(self._write_acks)
-        self._acks += puback(packet_id)
+        self.write_soon(puback(packet_id))
 
     def watch(self, interval_s: float) -> None:
         """Ping when idle for ``interval_s``; after a second such interval without any answer the peer is dead."""
@@ -150,7 +158,7 @@ class Connection(asyncio.Protocol):
 
     def say_goodbye(self, disconnect: bytes) -> None:
         """Write what is acknowledged and the DISCONNECT; deliver nothing more. The broker closes."""
-        self._write_acks()
+        self._write_leaving()
         self._silenced = True
         self.write(disconnect)
 
@@ -160,11 +168,11 @@ class Connection(asyncio.Protocol):
         except OSError:
             self._quick_ack = False
 
-    def _write_acks(self) -> None:
-        if self._acks:
-            acks = bytes(self._acks)
-            self._acks.clear()
-            self.write(acks)
+    def _write_leaving(self) -> None:
+        if self._leaving:
+            leaving = bytes(self._leaving)
+            self._leaving.clear()
+            self.write(leaving)
 
     def _read(self, data: memoryview) -> None:
         at, end = 0, len(data)

@@ -6,6 +6,7 @@ platform's clock: keep-alive and reconnects are agreed with a broker that knows 
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 import ssl
@@ -134,11 +135,12 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, *, qos: Literal[0, 1] = 0, retain: bool = False, urgent: bool = False
     ) -> "asyncio.Future[None] | None":
-        """Write to the socket before returning, or, for QoS 1, as soon as connection and receive window allow.
+        """Write at the end of this turn of the loop, many messages as one, as far as connection and receive window allow.
 
-        QoS 0 gives None, and is dropped and counted while there is no connection. QoS 1 gives a future: done when the broker has
-        the message, LinkError when it refused it or the link was stopped. ``urgent`` goes before all that waits for the broker's
-        receive window. Raises LinkError when the bound is reached or the link stopped, ValueError for a topic that is none.
+        QoS 0 is on the socket when this returns, gives None, and is dropped and counted while there is no connection. QoS 1 gives a
+        future: done when the broker has the message, LinkError when it refused it or the link was stopped. ``urgent`` goes before all
+        that waits, and is on the socket when this returns. Raises LinkError when the bound is reached or the link stopped, ValueError
+        for a topic that is none.
         """
         if qos == 0:
             self._publish_once(mqtt5.PublishPacket(topic, payload, retain=retain).write())
@@ -157,7 +159,12 @@ class Link:
         message = Unconfirmed(packet_id, encoded, urgent, asyncio.get_running_loop().create_future())
         now = self._outgoing.add(message)
         if now is not None and self._open is not None:
-            self._open.write(now)
+            if urgent:
+                self._open.write(now)
+                # The broker may have been woken on the very core that goes on here with what a leak brings with it.
+                os.sched_yield()
+            else:
+                self._open.write_soon(now)
         self.counts.published += 1
         return message.confirmed
 
