@@ -95,14 +95,18 @@ export function useWatch() {
     const mine = ++turn;
     const again = roll.complete;
     roll.begin();
-    askPlaces();
-    askPromises();
-    const [first] = await Promise.all([get<Page<Incident>>("/incidents", { state: "open", limit: FIRST_PAGE }), readFigures()]);
+    const figures = readFigures();
+    figures.catch(() => undefined);
+    // Incidents are drawn before anything else is asked for: it would share the browser and the console with them.
+    const first = await get<Page<Incident>>("/incidents", { state: "open", limit: FIRST_PAGE });
     const fresh = roll.page(first.items);
     if (again) tell(fresh);
     if (first.next === null) roll.finish();
-    else void readRest(first.next, mine, again);
     drawNow();
+    if (first.next !== null) void readRest(first.next, mine, again);
+    askPlaces();
+    askPromises();
+    await figures;
   }
 
   async function readRest(from: string, mine: number, again: boolean): Promise<void> {
