@@ -34,9 +34,10 @@ _KEYS: Final = {"incidents": "incident_id", "commands": "command_id", "holds": "
 class Keeper:
     """The ledger and, where the line has a folder of its own, the journal before it. ``journal`` None: the database alone."""
 
-    def __init__(self, ledger: Ledger, journal: Journal | None) -> None:
+    def __init__(self, ledger: Ledger, journal: Journal | None, tidy_from_bytes: int = _TIDY_FROM_BYTES) -> None:
         self._ledger = ledger
         self._journal = journal
+        self._tidy_from_bytes = tidy_from_bytes
         self._unsynced: list[Entry] = []
         self._committed = 0
         self._tidied = 0
@@ -180,7 +181,8 @@ class Keeper:
         needless = self._committed if self.pictured is None else min(self._committed, self.pictured())
         if needless:
             await journal.forget(needless)
-        if journal.size > max(_TIDY_FROM_BYTES, 3 * self._tidied):
+        # Writing it anew drops what the database has. A start without the database needs that too, until a picture holds it.
+        if needless == self._committed and journal.size > max(self._tidy_from_bytes, 3 * self._tidied):
             await self._rewrite()
 
     def _has_committed(self, number: int) -> None:

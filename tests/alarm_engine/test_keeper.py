@@ -21,6 +21,7 @@ from core.clock import ManualClock
 from core.journal import Disk, Journal
 
 WAIT_S = 20.0
+TIDY_FROM_BYTES = 20_000
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 POSITION = "SELECT position FROM line_journal WHERE identity = %(identity)s"
 
@@ -71,7 +72,7 @@ class Line:
         self.refused: list[Rows] = []
         self.ledger = Ledger(dsn, ManualClock(), lambda rows, error: self.refused.append(rows))
         self.journal = Journal(folder, "decisions", max_bytes, disk=disk)
-        self.keeper = Keeper(self.ledger, self.journal)
+        self.keeper = Keeper(self.ledger, self.journal, tidy_from_bytes=TIDY_FROM_BYTES)
         self.found = self.keeper.open()
         self.ledger.prepare = self._position
         self._tasks: list[asyncio.Task[None]] = []
@@ -228,6 +229,30 @@ async def test_what_waits_for_long_is_merged_and_the_journal_stays_bounded(lines
     await until(lambda: after.ledger.depth == 0 and after.ledger.database_up)
     stored = {row["order_no"]: row["state"] for row in await rows(database, "SELECT order_no, state FROM commands")}
     assert stored == {number % 50 + 1: f"state {number}" for number in range(5_950, 6_000)}
+
+
+async def test_what_no_picture_holds_stays_in_the_journal_although_the_database_has_it(lines: Lines, database: str, tmp_path: Path) -> None:
+    line, pictured = lines(database, tmp_path), 0
+    line.keeper.pictured = lambda: pictured
+    line.start()
+    for number in range(1, 201):
+        line.put(entry(number, note="x" * 200), number)
+        await until(lambda number=number: len(line.done) == number)  # type: ignore[misc]
+    await until(lambda: line.ledger.depth == 0)
+    assert line.keeper.size > TIDY_FROM_BYTES
+    line.put(entry(201), 201)
+    await until(lambda: line.ledger.depth == 0 and len(line.done) == 201)
+    await line.stop()
+    alone = lines(NOWHERE, tmp_path)
+    assert [rows for _, rows in alone.found] == [*(entry(number, note="x" * 200) for number in range(1, 201)), entry(201)]
+    # Once a picture holds it, the log is written anew and is small.
+    pictured = alone.journal.last_number
+    alone.keeper.pictured = lambda: pictured
+    alone.ledger.drop_committed(alone.found[-1][0])
+    alone.start()
+    alone.put(entry(202), 202)
+    await until(lambda: alone.done == [202])
+    await until(lambda: alone.keeper.size < TIDY_FROM_BYTES)
 
 
 async def test_a_refused_row_among_merged_ones_is_found_alone(lines: Lines, database: str, tmp_path: Path) -> None:
