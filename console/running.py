@@ -1,19 +1,13 @@
 """Everything that a running console holds, made from its settings and started and stopped together."""
 
-from typing import TYPE_CHECKING
-
 from console.access.access import Access
 from console.answers import Answers
-from console.briefly import Briefly
 from console.changes import Changes, Read
 from console.health import Doctor
 from console.metrics import Metrics
 from console.settings import ConsoleSettings
 from console.store import Store
 from core.clock import Clock, SystemClock
-
-if TYPE_CHECKING:
-    from console.api.overview import Overview
 
 
 class Running:
@@ -36,7 +30,6 @@ class Running:
             clients_max=settings.stream_clients_max,
             heartbeat_s=settings.heartbeat_s,
         )
-        self.overview: Briefly[Overview] = Briefly(1.0)
         self.doctor = Doctor(
             self.store,
             {"line": settings.line_health_url, "dispatch": settings.dispatch_health_url, "voice": settings.voice_health_url},
