@@ -115,7 +115,7 @@ ORDER_STEPS: Mapping[str, Sentence] = {
     "tightness_test": _tightness,
     "restore": by("{who}：已复气", "{who}: gas restored"),
     "archive": by("{who}：抢修单已归档", "{who}: order archived"),
-    "leak_again": with_reason("再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void"),
+    "leak_again": with_reason("再次报警", "Leak again"),
     "valve": _valve_news,
     "before_meter_suspected": with_reason(
         "疑似表前泄漏：须关立管阀、查立管、通知邻居",

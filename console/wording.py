@@ -4,11 +4,17 @@ Takes kinds, actors and details as the stations wrote them; a field that is miss
 readably. Decides nothing, and knows no clock and no database.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from console.order_wording import step_words
 from console.phrases import Detail, Sentence, by, capital, methane, named, reason, unknown, with_reason
-from console.vocabulary import CALL_OUTCOMES, ENDINGS, HOLDS, ORDER_KINDS, VALVE_CAUSES, Words, said
+from console.vocabulary import CALL_OUTCOMES, ENDINGS, HOLDS, ORDER_KINDS, ORDER_STATES, VALVE_CAUSES, Words, said
+
+LATE_MS: Final = 60_000
+"""What was told so much after it was done was told later, ms: as far as a phone's clock may be from the platform's."""
 
 _SHANGHAI = timedelta(hours=8)
 
@@ -131,6 +137,13 @@ def _clock(value: object) -> str | None:
     return (datetime.fromtimestamp(value / 1000, UTC) + _SHANGHAI).strftime("%H:%M")
 
 
+def _day(value: object) -> str | None:
+    """A stamp (Unix ms) as month and day in Shanghai; None for anything that is none."""
+    if _clock(value) is None or not isinstance(value, int | float):
+        return None
+    return (datetime.fromtimestamp(value / 1000, UTC) + _SHANGHAI).strftime("%m-%d")
+
+
 def _volume(value: object) -> str | None:
     """Cubic metres, to the litre."""
     return f"{value:.3f}" if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -190,13 +203,36 @@ def _hold(detail: Detail) -> Words:
     )
 
 
+_LIFTED: Mapping[str, Words] = {
+    **ENDINGS,
+    "tightness_passed": ORDER_STATES["tightness_passed"],
+    "order archived": Words(zh="抢修单已归档", en="order archived"),
+    "opened at the meter": Words(zh="住户在表前打开", en="opened at the meter"),
+}
+_CREDIT = re.compile(r"credit (-?[0-9.]+)")
+_PASSED_ON = re.compile(r"passed on to [0-9a-f-]{36}")
+
+
+def _lifted_why(why: object) -> tuple[str, str]:
+    """(zh, en) in brackets of why a hold was lifted: the line's own codes in words, what a person wrote as it stands."""
+    if isinstance(why, str):
+        words = _LIFTED.get(why)
+        if found := _CREDIT.fullmatch(why):
+            words = Words(zh=f"余额 {found[1]} 元", en=f"credit {found[1]} CNY")
+        elif _PASSED_ON.fullmatch(why):
+            words = Words(zh="转由新的事件保持", en="held by a new incident from now on")
+        if words:
+            return reason({"zh": words.zh, "en": words.en})
+    return reason({"note": why})
+
+
 def _hold_set(_: str, detail: Detail) -> Words:
     hold, (why_zh, why_en) = _hold(detail), reason({"note": detail.get("why")})
     return Words(zh=f"阀门锁定{hold.zh}{why_zh}", en=f"The valve is held closed{hold.en}{why_en}")
 
 
 def _hold_lifted(actor: str, detail: Detail) -> Words:
-    hold, (why_zh, why_en), who = _hold(detail), reason({"note": detail.get("why")}), named(actor)
+    hold, (why_zh, why_en), who = _hold(detail), _lifted_why(detail.get("why")), named(actor)
     return Words(zh=f"{who.zh}：解除阀门锁定{hold.zh}{why_zh}", en=capital(f"{who.en} lifted a hold on the valve{hold.en}{why_en}"))
 
 
@@ -254,6 +290,39 @@ def event_words(kind: str, actor: str, detail: Detail) -> Words:
     """The sentence of a row of ``incident_events``."""
     sentence = INCIDENT_EVENTS.get(kind)
     return sentence(actor, detail) if sentence else unknown(kind, actor, detail)
+
+
+def _order_leaks_again(detail: Detail, from_state: str | None, to_state: str) -> Words:
+    """A leak again, as the order took it: it stays where it is, goes back to the site, or waits for a crew anew."""
+    why_zh, why_en = reason(detail)
+    void_zh, void_en = ("，试验作废", ", its test is void") if detail.get("test_void") else ("", "")
+    if detail.get("earlier"):
+        zh, en = "收到已控制之前的泄漏报警，抢修单不变", "A leak alarm from before the place was made safe: the order stays as it is"
+    elif from_state == to_state:
+        state = said(ORDER_STATES, to_state)
+        zh, en = f"再次报警：抢修单不变（{state.zh}）", f"Leak again: the order goes on as it was ({state.en})"
+    elif to_state == "waiting":
+        zh, en = f"再次报警：抢修单重新打开，等待派单{void_zh}", f"Leak again: the order is open again and waits for a crew{void_en}"
+    else:
+        zh, en = f"再次报警：抢修单退回到场{void_zh}", f"Leak again: the order is back to on site{void_en}"
+    return Words(zh=zh + why_zh, en=en + why_en)
+
+
+def told_late(detail: Detail) -> Words:
+    """When a step that was told later reached the platform, in brackets; empty where it was told as it was done."""
+    happened, received = detail.get("happened_ms"), detail.get("received_ms")
+    day, at = _day(received), _clock(received)
+    if not isinstance(happened, int) or not isinstance(received, int) or at is None or received - happened < LATE_MS:
+        return Words(zh="", en="")
+    at = at if day == _day(happened) else f"{day} {at}"
+    return Words(zh=f"（补报，{at} 收到）", en=f" (reported later, received {at})")
+
+
+def step_told(event: str, actor: str, detail: Detail, from_state: str | None, to_state: str) -> Words:
+    """The sentence of a row of ``order_steps``, joined with its order's columns: also what it did to the order and whether it came late."""
+    words = _order_leaks_again(detail, from_state, to_state) if event == "leak_again" else step_words(event, actor, detail)
+    late = told_late(detail)
+    return Words(zh=words.zh + late.zh, en=words.en + late.en)
 
 
 _KEYS = {

@@ -33,6 +33,8 @@ class Happening:
     address_zh: str = ""
     address_en: str = ""
     entry_id: str = ""
+    nth: int = 0
+    """Of the platform's own of one millisecond, which came first."""
 
     @classmethod
     def read(cls, text: str, *, outside: bool) -> "Happening | None":
@@ -49,6 +51,7 @@ class Happening:
                 address_zh=str(said.get("address_zh") or ""),
                 address_en=str(said.get("address_en") or ""),
                 entry_id=str(said.get("entry_id") or ""),
+                nth=int(said.get("nth") or 0),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -177,11 +180,11 @@ class StoryTeller:
             self._waiting.put(happening)
 
     def tell(self) -> None:
-        """Print what came since the last time, in order of its own time within this moment."""
+        """Print what came since the last time, in the order in which it happened within this moment."""
         batch = []
         while not self._waiting.empty():
             batch.append(self._waiting.get_nowait())
-        for happening in sorted(batch, key=lambda h: h.at_ms):
+        for happening in sorted(batch, key=lambda h: (h.at_ms, h.nth)):
             for line in self._story.tell(happening):
                 self._write(line)
 

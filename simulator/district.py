@@ -26,6 +26,7 @@ from simulator.demo.kinds import COMMON, KINDS
 from simulator.demo.leaks import Leaks
 from simulator.demo.port import ControlPort, loopback
 from simulator.demo.ringing import Rings
+from simulator.demo.taken import Taken
 from simulator.narration import StoryLine
 from simulator.phones.exchange import PhoneExchange
 from simulator.platform import PlatformApi, PlatformLine, platform_line
@@ -71,11 +72,12 @@ class District:
             town = Town(homes, seed=self._seed, boot=clock.now_ms() // 1000, clock=clock, send=radio.send, narrate=tell)
             radio.listen(town.receive)
             leaks, rings = Leaks(town, exchange.set_behaviour, self._open_incident, seed=self._seed), Rings()
+            taken = Taken(clock)
             if self._control is not None:
-                port = await stack.enter_async_context(ControlPort(leaks, rings, self._control))
+                port = await stack.enter_async_context(ControlPort(leaks, rings, taken, self._control))
                 say({"control": port.url})
             phones = StoryPhones(exchange, town, leaks.__contains__, told=("ringing",), follow=rings.follow)
-            technicians = Technicians(self._api, town, seed=self._seed, clock=clock, tempo=leaks.tempo)
+            technicians = Technicians(self._api, town, seed=self._seed, clock=clock, tempo=leaks.tempo, taken=taken)
             town.begin()
             _log.info("district lives", homes=len(homes))
             await _until(stop, town.run(), phones.run(), technicians.run(), self._leaks(leaks))

@@ -198,9 +198,9 @@ class Meter(Device):
         elif command["order_no"] < self.order_no:  # a later order has been followed: this one is history
             await self.answer(command, "rejected", valve=self.valve, detail="superseded")
         else:
-            self.order_no = command["order_no"]
+            self.order_no, boot = command["order_no"], self.boot
             await self.answer(command, "accepted", valve=self.valve)
-            await (self.close(command) if command["command"] == "close_valve" else self.open(command))
+            await (self.close(command) if command["command"] == "close_valve" else self.open(command, boot))
 
     async def close(self, command: Item) -> None:
         """Whatever our clock says of it. *Done* is said when the valve is seen closed, not when it starts to move."""
@@ -208,11 +208,11 @@ class Meter(Device):
         await self.answer(command, "done", valve=self.valve)
         await self.report()
 
-    async def open(self, command: Item) -> None:
-        """Never by itself: a person at the meter presses the key before the order expires, or nothing moves."""
-        left_s, boot = command["expires_at"] / 1000 - time.time(), self.boot
+    async def open(self, command: Item, boot: int) -> None:
+        """Never by itself: a person at the meter presses the key before the order of this boot expires, or nothing moves."""
+        left_s = command["expires_at"] / 1000 - time.time()
         say(f"请在 {left_s:.0f} 秒内按键开阀", f"press the key within {left_s:.0f} s to open")
-        await asyncio.sleep(min(1.0, left_s) if self.key_pressed else left_s)
+        await self.at_the_key(left_s)
         if self.boot != boot:  # forgotten with the power: an open is never kept
             return
         if self.order_no != command["order_no"]:  # a close came in between: the key does nothing
@@ -223,6 +223,10 @@ class Meter(Device):
             await self.move("opening", "open")
             await self.answer(command, "done", valve=self.valve)
             await self.report()
+
+    async def at_the_key(self, left_s: float) -> None:
+        """Until the key is pressed, or the order has expired."""
+        await asyncio.sleep(min(1.0, left_s) if self.key_pressed else left_s)
 
     async def tamper(self, after_s: float) -> None:
         """Somebody tilts the meter."""

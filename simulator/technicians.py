@@ -2,12 +2,12 @@
 
 Decides what a technician does next from the order's state, how long that takes in the world, and in how many seconds it is shown
 here. Refuses to know how the platform works an order: it asks, and asks again when it is refused. The leak, the air and the key
-at the meter are the town's.
+at the meter are the town's. A crew that a person plays is left to him; his hands in the room are lent to him (``simulator.demo.hands``).
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import structlog
 
 from core.clock import Clock
 from core.errors import GasSentinelError
+from simulator.demo.hands import LOOK_S, SAFE_LEL, Hands, Room
 from simulator.narration import compressed
 from simulator.platform import Entity, PlatformApi, PlatformLostError, Refusal
 from simulator.world.town import Town
@@ -24,11 +25,9 @@ _log = structlog.get_logger()
 POLL_S = 0.5
 _POLL_SHARE = 4.0
 """A look at all open orders may take a fifth of the time: with a thousand of them it takes longer, and comes less often."""
-_STALLED_LOOKS = 8
 _PATIENCE = 40
 _VISITS = frozenset({"inspection", "triage"})
 _RETRY_S = 3.0
-_SAFE_LEL = 2.0
 _KEY_AFTER_S = 2.0
 
 CAUSES: tuple[tuple[str, str, str], ...] = (
@@ -66,19 +65,31 @@ class _Work:
     test_kpa: float
 
 
+class _LeftToPersonError(GasSentinelError):
+    """A person plays this crew now: its step is his."""
+
+
 class Technicians:
     """All simulated crews. :meth:`run` until cancelled. They work orders of homes in ``town`` only."""
 
     def __init__(
-        self, api: PlatformApi, town: Town, *, seed: int, clock: Clock, tempo: Tempo | Callable[[str], Tempo] | None = None
+        self,
+        api: PlatformApi,
+        town: Town,
+        *,
+        seed: int,
+        clock: Clock,
+        tempo: Tempo | Callable[[str], Tempo] | None = None,
+        taken: Container[str] = frozenset(),
     ) -> None:
-        """``tempo`` for all homes, or what to ask for the tempo of each."""
+        """``tempo`` for all homes, or what to ask for the tempo of each. ``taken``: the crews that people play just now."""
         self._api = api
         self._town = town
         self._seed = seed
         self._clock = clock
         same = Tempo() if tempo is None or callable(tempo) else tempo
         self._tempo_of: Callable[[str], Tempo] = tempo if callable(tempo) else lambda _: same
+        self._taken = taken
         self._crews: dict[str, str] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self.finished: set[str] = set()
@@ -120,6 +131,8 @@ class Technicians:
     async def _work_on(self, order_no: str, home_id: str) -> None:
         try:
             await self._work(order_no, home_id)
+        except _LeftToPersonError:
+            self._tell(home_id, f"{order_no}：由演示者处置，模拟抢修队等候", f"{order_no}: played by a person; the simulated crew waits")
         except GasSentinelError as error:
             # The order is taken up again where it stands at the next look.
             _log.warning("work interrupted", order_no=order_no, reason=str(error))
@@ -139,6 +152,7 @@ class Technicians:
         )
         steps = self._steps(home_id, work, tempo)
         visit = {**steps, "on_site": self._inspection(home_id, work, tempo), "cause_recorded": steps["restored"]}
+        hands = Hands(self._town, self._clock, home_id, air_s=tempo.air_s)
         refused = 0
         while refused < _PATIENCE:
             try:
@@ -152,6 +166,11 @@ class Technicians:
                 return
             if step is None or order["crew_id"] not in self._crews:
                 return
+            if order["crew_id"] in self._taken:
+                if order["kind"] not in _VISITS:
+                    hands.follow(order)
+                await self._clock.sleep(LOOK_S)
+                continue
             technician = order["technician_id"] or self._crews[order["crew_id"]]
             answer = await step(order, technician)
             if isinstance(answer, Refusal):
@@ -167,14 +186,14 @@ class Technicians:
         town = self._town
 
         async def accept(order: Entity, who: str) -> Entity | Refusal:
-            zh, en = await self._shown(work.reaction_s, tempo.accept_s)
+            zh, en = await self._shown(order, work.reaction_s, tempo.accept_s)
             self._tell(home_id, f"{who} 接单 {order['order_no']}（{zh}）", f"{who} accepts order {order['order_no']} ({en})")
             return await self._request(order, "accept", who)
 
         async def drive(order: Entity, who: str) -> Entity | Refusal:
             zh, en = compressed(work.drive_s, tempo.drive_s)
             self._tell(home_id, f"抢修队出发：路程 {zh}", f"the crew drives {en}")
-            await self._clock.sleep(min(tempo.drive_s, work.drive_s))
+            await self._pass(order, min(tempo.drive_s, work.drive_s))
             await self._report_position(order)
             self._tell(home_id, "抢修队到场", "the crew is on site")
             return await self._request(order, "on-site", who)
@@ -183,7 +202,7 @@ class Technicians:
             # One that stalled half-way says that it is closing; a hand is what it waits for.
             if town.close_by_hand(home_id) or town.households[home_id].home.valve == "closing":
                 self._tell(home_id, "阀门仍未关：技术员手动关阀", "the valve is still open: the technician closes it by hand")
-            if town.reading_lel(home_id) > _SAFE_LEL:
+            if town.reading_lel(home_id) > SAFE_LEL:
                 zh, en = compressed(town.air(home_id, shown_s=tempo.air_s), tempo.air_s)
                 self._tell(home_id, f"开窗通风 {zh}", f"windows and doors open: the room clears in {en}")
             await self._until_clear(home_id)
@@ -194,13 +213,13 @@ class Technicians:
 
         async def find_cause(order: Entity, who: str) -> Entity | Refusal:
             cause, cause_zh, cause_en = BEFORE_THE_METER if town.households[home_id].home.leak_before_m3h > 0 else work.cause
-            zh, en = await self._shown(work.search_s, tempo.search_s)
+            zh, en = await self._shown(order, work.search_s, tempo.search_s)
             town.repair(home_id)
             self._tell(home_id, f"查漏修复 {zh}：{cause_zh}", f"leak search and repair took {en}: {cause_en}")
             return await self._request(order, "cause", who, cause=cause, note=f"{cause_zh} / {cause_en}")
 
         async def test(order: Entity, who: str) -> Entity | Refusal:
-            zh, en = await self._shown(work.test_min * 60, tempo.test_s)
+            zh, en = await self._shown(order, work.test_min * 60, tempo.test_s)
             kpa = work.test_kpa
             self._tell(home_id, f"严密性试验 {zh}：{kpa:.2f} kPa 无压降", f"tightness test over {en}: {kpa:.2f} kPa held")
             return await self._request(order, "tightness-test", who, start_kpa=kpa, end_kpa=kpa, minutes=work.test_min)
@@ -210,12 +229,12 @@ class Technicians:
                 refusal = await self._open(home_id, order, who)
                 if refusal is not None:
                     return refusal
-            zh, en = await self._shown(work.burners_s, tempo.burners_s)
+            zh, en = await self._shown(order, work.burners_s, tempo.burners_s)
             self._tell(home_id, f"置换、点火、查漏 {zh}：恢复供气", f"purged, every burner lit and soaped, {en}: gas restored")
             return await self._request(order, "restore", who, note="逐个点火并检漏 / every burner lit and soap-tested")
 
         async def archive(order: Entity, who: str) -> Entity | Refusal:
-            await self._clock.sleep(tempo.papers_s)
+            await self._pass(order, tempo.papers_s)
             answer = await self._request(order, "archive", who, note="用户已签字 / signed by the resident")
             if not isinstance(answer, Refusal):
                 self._tell(home_id, f"{order['order_no']} 归档", f"{order['order_no']} is archived")
@@ -224,6 +243,8 @@ class Technicians:
         return {
             "assigned": accept,
             "accepted": drive,
+            # A person who played the crew found nobody: it comes again.
+            "no_access": drive,
             "on_site": make_safe,
             "made_safe": find_cause,
             "cause_recorded": test,
@@ -235,7 +256,7 @@ class Technicians:
         """What a technician does on a visit where nothing was shut off: look for gas, and say what he found."""
 
         async def inspect(order: Entity, who: str) -> Entity | Refusal:
-            zh, en = await self._shown(work.search_s, tempo.search_s)
+            zh, en = await self._shown(order, work.search_s, tempo.search_s)
             lel = self._town.reading_lel(home_id)
             self._tell(home_id, f"检查 {zh}：读数 {lel:.1f} %LEL，未发现泄漏", f"inspected, {en}: {lel:.1f} %LEL, no leak found")
             note = f"逐点检漏，读数 {lel:.1f} %LEL / every joint searched, {lel:.1f} %LEL"
@@ -244,21 +265,11 @@ class Technicians:
         return inspect
 
     async def _until_clear(self, home_id: str) -> None:
-        """Wait for the instrument to show that the room clears; where it does not, close the riser: more gas than the meter's comes in."""
-        town, last, stalled = self._town, float("inf"), 0
-        while town.reading_lel(home_id) > _SAFE_LEL or town.households[home_id].home.alarmed:
-            await self._clock.sleep(0.5)
-            lel = town.reading_lel(home_id)
-            stalled = stalled + 1 if lel > max(_SAFE_LEL, last - 0.02) else 0
-            last = lel
-            if stalled >= _STALLED_LOOKS and not town.households[home_id].home.riser_closed:
-                self._tell(
-                    home_id,
-                    f"表阀已关，读数停在 {lel:.1f} %LEL 不降：疑表前泄漏，关闭户外立管阀",
-                    f"with the meter's valve closed the reading stays at {lel:.1f} %LEL: from before the meter, then: the riser is shut",
-                )
-                town.close_riser(home_id)
-                stalled = 0
+        """Wait for the instrument to show that the room clears."""
+        room = Room(self._town, home_id)
+        while not room.clear():
+            await self._clock.sleep(LOOK_S)
+            room.look()
 
     async def ask_open(self, home_id: str) -> str:
         """A technician asks for the valve of this home to be opened, whatever stands against it; the reason of the refusal.
@@ -303,6 +314,7 @@ class Technicians:
         return None
 
     async def _request(self, order: Entity, what: str, who: str, **body: object) -> Entity | Refusal:
+        self._check_ours(order)
         return await self._api.ask(f"orders/{order['order_no']}/{what}", who, **body)
 
     async def _report_position(self, order: Entity) -> None:
@@ -311,10 +323,19 @@ class Technicians:
             where = {key: place[key] for key in ("lon", "lat", "coord_datum")}
             await self._api.ask(f"crews/{order['crew_id']}/position", order["technician_id"] or "", **where)
 
-    async def _shown(self, real_s: float, shown_s: float) -> tuple[str, str]:
+    async def _shown(self, order: Entity, real_s: float, shown_s: float) -> tuple[str, str]:
         """Let a stretch of work pass; returns how it is said."""
-        await self._clock.sleep(min(real_s, shown_s))
+        await self._pass(order, min(real_s, shown_s))
         return compressed(real_s, shown_s)
+
+    async def _pass(self, order: Entity, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._check_ours(order)
+
+    def _check_ours(self, order: Entity) -> None:
+        """Raises _LeftToPersonError where a person has taken the crew over meanwhile."""
+        if order["crew_id"] in self._taken:
+            raise _LeftToPersonError(order["order_no"])
 
     def _tell(self, home_id: str, zh: str, en: str) -> None:
         self._town.households[home_id].tell(zh, en)

@@ -29,6 +29,7 @@ _FIND = """
     FROM sessions s LEFT JOIN users u USING (user_id)
     LEFT JOIN technicians t ON t.technician_id = coalesce(u.technician_id, s.technician_id) AND t.retired_at IS NULL
     WHERE s.session_hash = %(hash)s"""
+_PLAY = "UPDATE sessions SET technician_id = %(technician_id)s WHERE session_hash = %(hash)s AND user_id IS NULL"
 _TOUCH = "UPDATE sessions SET seen_ms = greatest(seen_ms, %(now_ms)s) WHERE session_hash = %(hash)s"
 _END = "DELETE FROM sessions WHERE session_hash = %(hash)s"
 _END_OF_USER = "DELETE FROM sessions WHERE user_id = %(user_id)s AND session_hash <> %(but)s RETURNING session_hash"
@@ -99,6 +100,10 @@ class Sessions:
         idle_ms = None if who.via == "demo" or set(who.roles) in _NO_IDLE_END else self._idle_ms
         found = Session(who, row["ends_ms"], idle_ms, row["seen_ms"])
         return found if found.expires_ms > now_ms else None
+
+    async def play(self, hashed: bytes, technician_id: str) -> None:
+        """A session of the demonstration goes on as this technician; its roles stay. No user's own session is changed."""
+        await self._store.own(_PLAY, {"hash": hashed, "technician_id": technician_id})
 
     async def touch(self, hashed: bytes, now_ms: int) -> None:
         """He asked something: the idle end moves on."""

@@ -89,6 +89,8 @@ NEEDED: Final[Mapping[str, Right]] = {
     "GET /demo/homes": "demo",
     "GET /demo/buildings": "demo",
     "GET /demo/phones": "demo",
+    "GET /demo/crews": "demo",
+    "POST /demo/crew": "demo",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from console.access.who import Who
 from console.api.needs import Console, Database, needs
@@ -15,6 +15,7 @@ from console.api.orders import OrderNo, unknown_order
 from console.field import attachments_sql, picture
 from console.problems import FieldError, Problem, not_found, responses
 from console.store import Store
+from console.wording import LATE_MS
 from dispatch.judgement.reasons import Reason
 from dispatch.judgement.true_time import true_time
 
@@ -39,6 +40,12 @@ class Attachment(BaseModel):
     lat: float | None
     coord_datum: str | None
     made_by: str
+
+    @computed_field(description="it was taken without reception and told later: it reached the platform at `received_ms`")  # type: ignore[prop-decorator]
+    @property
+    def late(self) -> bool:
+        """Whether it came later than two clocks differ."""
+        return self.received_ms - self.happened_ms >= LATE_MS
 
 
 class Kept(BaseModel):

@@ -1,23 +1,26 @@
 """The demonstration: lets homes of the simulated district leak, and shows its telephones. Asks the district's own loopback port.
 
-There only where the platform was started for a demonstration. Refuses whatever is not a simulated home in the asker's scope, by the
+There only where the platform was started for a demonstration. A person who plays a technician is made known to the district, which then
+leaves his crew's orders to him. Refuses whatever is not a simulated home in the asker's scope, by the
 registry, before the district is asked; the district knows no other homes either.
 """
 
+import contextlib
 import ssl
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, LiteralString, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, BackgroundTasks, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from structlog import get_logger
 
-from console.access.scope import IN_SCOPE_HOME
+from console.access.scope import IN_SCOPE_CREW, IN_SCOPE_HOME
 from console.access.who import Who
-from console.api.needs import Console, needs
+from console.api.needs import Console, Signed, check, needs
+from console.api.orders import unknown_order
 from console.problems import Problem, not_found, responses
 from console.running import Running
 
@@ -33,6 +36,15 @@ _DISTRICTS_OF_BUILDING = f"""
     SELECT DISTINCT district_code FROM homes
     WHERE estate = %(estate)s AND building = %(building)s AND (%(code)s::text IS NULL OR district_code = %(code)s)
       AND simulated AND retired_at IS NULL AND {IN_SCOPE_HOME}"""  # noqa: S608  constant condition
+_CREWS_AMONG = f"SELECT crew_id FROM crews WHERE crew_id = ANY (%(ids)s) AND {IN_SCOPE_CREW}"  # noqa: S608  constant condition
+# Whoever demonstrates sees every district, and may leave one crew for another.
+_CREW_OF: Final[LiteralString] = """
+    SELECT w.crew_id, coalesce(
+        (SELECT t.technician_id FROM technicians t
+         WHERE t.technician_id = w.technician_id AND t.crew_id = w.crew_id AND t.retired_at IS NULL),
+        (SELECT min(t.technician_id) FROM technicians t WHERE t.crew_id = w.crew_id AND t.retired_at IS NULL)) AS technician_id
+    FROM work_orders w JOIN homes h USING (home_id) LEFT JOIN crews c ON c.crew_id = w.crew_id
+    WHERE w.order_no = %(order_no)s AND h.simulated AND (c.crew_id IS NULL OR c.simulated)"""
 
 _Said = TypeVar("_Said", bound=BaseModel)
 DemoKind = Literal["plain", "stuck_valve", "before_meter", "nobody_answers"]
@@ -175,6 +187,25 @@ class BuildingLeakBegun(_Told):
     left_out: list[LeftOut]
 
 
+class PlayCrew(BaseModel):
+    """Whose crew somebody wants to play: that of this order."""
+
+    order_no: str = Field(min_length=1, max_length=32, description="the number spoken on the phone", examples=["QX-260402-0017"])
+
+
+class CrewPlayed(_Told):
+    """A crew that a person plays: the simulated technicians leave its orders to him."""
+
+    crew_id: str
+    left_s: float = Field(description="s until the simulated crew goes on, if the technician's page gives no sign of life")
+
+
+class CrewsPlayed(_Told):
+    """The crews that people play now, the last one heard of first."""
+
+    items: list[CrewPlayed]
+
+
 @router.get("/homes", summary="Homes that may be chosen · 可选住户", responses=responses(403, 404, 422))
 async def homes(
     console: Console,
@@ -226,6 +257,44 @@ async def building_leak(console: Console, district: District, who: Demonstrator,
     begun = _read(BuildingLeakBegun, await _ask(district, "POST", "/building-leak", json=body))
     _log.info("demonstration leak of a building", estate=asked.estate, building=asked.building, homes=len(begun.leaking), who=who.name)
     return begun
+
+
+@router.get("/crews", summary="Crews that people play now · 由人扮演的抢修队", responses=responses(403, 404))
+async def crews(console: Console, district: District, who: Demonstrator) -> CrewsPlayed:
+    """For each of them the simulated technicians wait."""
+    found = _read(CrewsPlayed, await _ask(district, "GET", "/crews"))
+    ids = [crew.crew_id for crew in found.items]
+    seen = {row["crew_id"] for row in await console.store.rows(_CREWS_AMONG, {"ids": ids, **who.scope.values()})}
+    return CrewsPlayed(items=[crew for crew in found.items if crew.crew_id in seen])
+
+
+@router.post("/crew", summary="Play the crew of an order · 扮演抢修队", responses=responses(403, 404, 409, 422))
+async def play_crew(console: Console, district: District, who: Demonstrator, asked: PlayCrew) -> CrewPlayed:
+    """The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him."""
+    check(who, "order_step")
+    found = await console.store.row(_CREW_OF, {"order_no": asked.order_no})
+    if found is None or who.via != "demo":
+        raise unknown_order(asked.order_no)
+    if found["crew_id"] is None or found["technician_id"] is None:
+        raise Problem(HTTPStatus.CONFLICT, "no_crew_yet", "该抢修单还没有抢修队", "this order has no crew yet")
+    played = _read(CrewPlayed, await _ask(district, "POST", "/crews", json={"crew_id": found["crew_id"]}))
+    await console.access.sessions.play(who.credential, found["technician_id"])
+    console.access.forget()
+    _log.info("a person plays a crew", crew_id=played.crew_id, technician_id=found["technician_id"], who=who.name)
+    return played
+
+
+async def noticed(console: Console, who: Signed, background: BackgroundTasks) -> None:
+    """A dependency of the technician's own routes: where this is a demonstration, the page of a person is a sign of life of his crew."""
+    district = on_loopback(console.settings.demo_control_url)
+    if district is not None and who.crew_id is not None and who.via != "token":
+        # Behind the answer: a district that is slow or away keeps no technician waiting.
+        background.add_task(_sign_of_life, district, who.crew_id)
+
+
+async def _sign_of_life(district: str, crew_id: str) -> None:
+    with contextlib.suppress(Problem):
+        await _ask(district, "POST", "/crews", json={"crew_id": crew_id})
 
 
 async def _simulated(console: Running, who: Who, ids: list[str]) -> set[str]:

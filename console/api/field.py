@@ -8,18 +8,18 @@ from pydantic import BaseModel, Field
 from console import masking
 from console.access.scope import order_in_scope
 from console.access.who import Who
-from console.api import attachments, orders
+from console.api import attachments, demo, orders
 from console.api.attachments import Attachment
 from console.api.homes import CONTACTS, HOME, Contact
 from console.api.needs import Console, needs
 from console.api.orders import Order, OrderNo, unknown_order
 from console.field.live import Live, live_of
 from console.field.rules import FieldRules, desk_phone, rules
-from console.order_wording import step_words
 from console.problems import responses
 from console.store import Row, Store
+from console.wording import step_told
 
-router = APIRouter(prefix="/api/v1/field", tags=["orders"])
+router = APIRouter(prefix="/api/v1/field", tags=["orders"], dependencies=[Depends(demo.noticed)])
 
 _MOST: Final = 50
 _DAY_MS: Final = 86_400_000
@@ -37,7 +37,7 @@ _BY_NO: Final[LiteralString] = f"""
            test_passed, test_ms
     FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""  # noqa: S608  constant text
 _STEPS: Final[LiteralString] = """
-    SELECT s.order_id, s.at_ms, s.event, s.to_state, s.actor, s.detail, o.order_no, o.kind
+    SELECT s.order_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, s.detail, o.order_no, o.kind
     FROM order_steps s JOIN work_orders o USING (order_id) WHERE s.order_id = ANY(%(order_ids)s) ORDER BY s.step_no"""
 
 
@@ -123,7 +123,8 @@ async def _with_everything(store: Store, who: Who, rows: list[Row], now_ms: int)
     steps: dict[Any, list[FieldStep]] = {}
     for step in await store.rows(_STEPS, {"order_ids": ids}):
         detail = step["detail"] if who.may("read_people") else masking.detail(step["detail"])
-        words = step_words(step["event"], step["actor"], {"order_no": step["order_no"], "kind": step["kind"], **detail})
+        detail = {"order_no": step["order_no"], "kind": step["kind"], **detail}
+        words = step_told(step["event"], step["actor"], detail, step["from_state"], step["to_state"])
         told = FieldStep(at_ms=step["at_ms"], event=step["event"], actor=step["actor"], zh=words.zh, en=words.en)
         steps.setdefault(step["order_id"], []).append(told)
     found = []

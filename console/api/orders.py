@@ -14,11 +14,11 @@ from console.access.who import Who
 from console.api.needs import Database
 from console.api.reader import Reader
 from console.joined import JOINED, by_asked
-from console.order_wording import step_words
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
 from console.store import Row, Store
 from console.vocabulary import ORDER_STATES, Words, said
+from console.wording import step_told
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
 
@@ -188,5 +188,6 @@ def unknown_order(order_no: str) -> Exception:
 
 
 def _step(step: Row, order: Row) -> Step:
-    words = step_words(step["event"], step["actor"], {"order_no": order["order_no"], "kind": order["kind"], **step["detail"]})
+    told = {"order_no": order["order_no"], "kind": order["kind"], **step["detail"]}
+    words = step_told(step["event"], step["actor"], told, step["from_state"], step["to_state"])
     return Step(**step, zh=words.zh, en=words.en)

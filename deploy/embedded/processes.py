@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from core.errors import UserError
 LOOPBACK = "127.0.0.1"
 _SERVER_PORTS = (15_000, 32_000)
 _TRIES = 100
+_KEPT_PORTS = 200
+_kept: deque[int] = deque()
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -92,23 +95,39 @@ def stop_child(child: subprocess.Popen[bytes], gently: int = signal.SIGTERM, pat
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A TCP port of an address of this machine that was free a moment ago. Raises OSError where the address is not ours."""
-    return _free_port(host, socket.SOCK_STREAM)
+    """A TCP port of an address of this machine, free and kept from other choosers. Raises OSError where the address is not ours."""
+    return _free_port(host)
 
 
-def _free_port(host: str, kind: socket.SocketKind) -> int:
-    """Below the ports that the system lends to outgoing connections: one of those may be lent away before its server has started."""
+def _free_port(host: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """Below the ports that the system lends to outgoing connections: one of those may be lent away before its server has started.
+
+    Between the choice and its server's start lie seconds in which another platform on this machine would find the port free as well. So
+    the number stays bound here, also for a UDP port as the TCP port of that number: no chooser finds it free, while a server, which binds
+    with SO_REUSEADDR, may listen.
+    """
     for _ in range(_TRIES):
         port = random.randrange(*_SERVER_PORTS)
-        with socket.socket(socket.AF_INET, kind) as probe:
+        with socket.socket() as kept, socket.socket(socket.AF_INET, kind) as probe:
             try:
-                probe.bind((host, port))
+                kept.bind((host, port))
+                if kind != socket.SOCK_STREAM:
+                    probe.bind((host, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
                 continue
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _keep(kept.detach())
             return port
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _keep(descriptor: int) -> None:
+    """Until this process ends, or has chosen very many others."""
+    _kept.append(descriptor)
+    if len(_kept) > _KEPT_PORTS:
+        os.close(_kept.popleft())
 
 
 def claim_port(wanted: int, option: str, what: tuple[str, str], host: str = LOOPBACK) -> int:
@@ -142,5 +161,5 @@ def last_line(log: Path) -> str:
 
 
 def free_udp_port() -> int:
-    """A UDP port on the loopback that was free a moment ago."""
+    """A UDP port on the loopback, free and kept from other choosers."""
     return _free_port(LOOPBACK, socket.SOCK_DGRAM)

@@ -22,6 +22,7 @@ from core.errors import UserError
 from simulator.demo.kinds import DEMO_KINDS, DemoKind
 from simulator.demo.leaks import NO_BUILDING, NOT_SIMULATED, PLATFORM_AWAY, Building, Leaks, Refusal
 from simulator.demo.ringing import Rings
+from simulator.demo.taken import LEASE_S, Taken
 from simulator.world.home import HomePlan
 
 _log = structlog.get_logger()
@@ -29,6 +30,7 @@ _log = structlog.get_logger()
 _HEAD_MOST: Final = 8 * 1024
 _BODY_MOST: Final = 4 * 1024
 _PATIENCE_S: Final = 10.0
+_TURNS: Final = 10
 _MOST: Final = 500
 _USUAL: Final = 50
 
@@ -50,6 +52,13 @@ class BuildingLeakWanted(BaseModel):
     district_code: str | None = Field(None, max_length=12)
 
 
+class CrewWanted(BaseModel):
+    """Body of ``POST /crews``: a person plays this crew."""
+
+    model_config = ConfigDict(extra="forbid")
+    crew_id: str = Field(min_length=1, max_length=64)
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
@@ -67,16 +76,20 @@ Answer = tuple[HTTPStatus, object]
 class ControlPort:
     """``async with``; ``url`` says where it listens."""
 
-    def __init__(self, leaks: Leaks, rings: Rings, listen: str) -> None:
+    def __init__(self, leaks: Leaks, rings: Rings, taken: Taken, listen: str) -> None:
         """``listen`` is host:port, port 0 = a free one. Raises UserError when that is not a literal loopback address."""
         self._leaks = leaks
         self._rings = rings
+        self._taken = taken
         self._host, self._port = loopback(listen)
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._routes: dict[tuple[str, str], Callable[[_Request], Awaitable[Answer]]] = {
             ("GET", "/homes"): self._homes,
             ("GET", "/buildings"): self._buildings,
             ("GET", "/phones"): self._phones,
+            ("GET", "/crews"): self._crews,
+            ("POST", "/crews"): self._take_crew,
             ("POST", "/leak"): self._leak,
             ("POST", "/building-leak"): self._building_leak,
         }
@@ -92,8 +105,14 @@ class ControlPort:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._server is None:
+            return
+        self._server.close()
+        # Whoever was let in before is answered; a connection that is just being made needs some turns to be known.
+        for _turn in range(_TURNS):
+            await asyncio.sleep(0)
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_PATIENCE_S)
 
     @property
     def url(self) -> str:
@@ -149,6 +168,17 @@ class ControlPort:
     async def _phones(self, _: _Request) -> Answer:
         return HTTPStatus.OK, {"items": [ring.model_dump() for ring in self._rings.latest()]}
 
+    async def _crews(self, _: _Request) -> Answer:
+        return HTTPStatus.OK, {"items": [{"crew_id": crew_id, "left_s": left_s} for crew_id, left_s in self._taken.latest().items()]}
+
+    async def _take_crew(self, request: _Request) -> Answer:
+        try:
+            wanted = CrewWanted.model_validate_json(request.body)
+        except ValidationError as error:
+            return _unclear(*_fields(error))
+        self._taken.take(wanted.crew_id)
+        return HTTPStatus.OK, {"crew_id": wanted.crew_id, "left_s": LEASE_S}
+
     async def _leak(self, request: _Request) -> Answer:
         try:
             wanted = LeakWanted.model_validate_json(request.body)
@@ -181,6 +211,15 @@ class ControlPort:
     # --- the wire -------------------------------------------------------------------------------------------
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None  # noqa: S101  a server runs it as one
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        await self._serve_one(reader, writer)
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 status, answer = await self._answer(reader)

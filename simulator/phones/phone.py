@@ -88,7 +88,12 @@ class Phone:
         await self._clock.sleep(way.rings_s)
         if way.manner == "busy":
             self._hung_up_by = "phone"
-            await self._call.reject()
+            try:
+                await self._call.reject()
+            except asyncio.CancelledError:
+                # The end of the call was heard before the end of our command: it was refused all the same.
+                self._tell("refused", sip_code=486)
+                raise
             self._tell("refused", sip_code=486)
             return
         await self._call.answer()

@@ -20,7 +20,7 @@ from alarm_engine.rows import Rows
 from core.clock import ManualClock
 from core.journal import Disk, Journal
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 TIDY_FROM_BYTES = 20_000
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 POSITION = "SELECT position FROM line_journal WHERE identity = %(identity)s"

@@ -18,7 +18,7 @@ from core.clock import ManualClock
 from core.items import AlarmItem
 from deploy.embedded.testing import TestPostgres
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 
 
 def incident(number: int = 1, **changes: Any) -> Incident:

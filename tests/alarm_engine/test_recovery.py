@@ -17,7 +17,7 @@ from deploy.embedded.testing import TestPostgres
 from gateway.readings import STORE_STATE
 from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 
 
 class Lives:

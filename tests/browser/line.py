@@ -59,6 +59,8 @@ class Line:
                 self._peers[one] = other
                 self._selector.register(one, selectors.EVENT_READ)
             return
+        if ready not in self._peers:
+            return  # closed with its peer, in this very look
         try:
             if data := ready.recv(65536):
                 self._peers[ready].sendall(data)

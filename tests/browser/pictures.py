@@ -36,6 +36,8 @@ def take(browser: Browser, line: dict[str, Any], language: str, width: str, fold
         viewport={"width": across, "height": down}, locale="zh-CN" if language == "zh" else "en-GB", timezone_id="Asia/Shanghai"
     )
     page = context.new_page()
+    # The panel would stand before the page that is to be seen; it is closed as a person would have closed it.
+    page.add_init_script("sessionStorage.setItem('demo-panel', 'closed')")
     try:
         ids = _ids(line)
         made = []

@@ -126,7 +126,7 @@ def stations(dsn: str) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

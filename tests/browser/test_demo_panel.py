@@ -9,47 +9,202 @@ from playwright.sync_api import Locator, Page, expect
 
 from dispatch.voice.tape import wav_header
 from tests.browser.conftest import Person
+from tests.browser.test_every_page import complaints
 from tests.console.stage import T0, Records, Served
-from tests.console.test_demo import LINK, District, district  # noqa: F401  the same district, seen through a browser
+from tests.console.test_demo import CREW, LINK, District, district  # noqa: F401  the same district, seen through a browser
 
 WORDS = {
-    "zh": {"role": "全部角色", "panel": "演示面板", "plain": "普通泄漏", "sticks": "阀门卡滞", "again": "另选一户"},
+    "zh": {
+        "role": "全部角色",
+        "operator": "值班员（工作台）",
+        "panel": "演示面板",
+        "close": "关闭演示面板",
+        "plain": "普通泄漏",
+        "sticks": "阀门卡滞",
+        "again": "另选一户",
+        "waits": "等待第一起泄漏",
+        "start": "不等了，现在就让一户泄漏",
+        "choose": "自己选一户",
+        "gathers": "燃气正在室内积聚",
+        "alarms": "探测器报警",
+        "this": "看着这起泄漏",
+        "phone": "在技术员手机上看",
+        "yours": f"打开后由您扮演抢修队 {CREW}",
+        "played": f"抢修队 {CREW} 由您扮演",
+        "eyes": "您目前的角色不能填报抢修单",
+        "go": "打开技术员页面",
+        "crew": f"抢修队 {CREW}",
+    },
     "en": {
         "role": "Every role",
         "panel": "Demo panel",
         "plain": "A plain leak",
         "sticks": "The valve sticks",
         "again": "Choose another home",
+        "operator": "Operator (desk)",
+        "close": "Close the demo panel",
+        "waits": "Waiting for the first leak",
+        "start": "Do not wait: let a home leak now",
+        "choose": "Choose a home myself",
+        "gathers": "Gas gathers in the room",
+        "alarms": "Detector alarms",
+        "this": "Watch this leak",
+        "phone": "See it on the technician's phone",
+        "yours": f"You then play crew {CREW}",
+        "played": f"You play crew {CREW}",
+        "eyes": "Your role may not take the steps of an order",
+        "go": "Open the technician's page",
+        "crew": f"Crew {CREW}",
     },
 }
 
 
+Come = Callable[..., tuple[Page, Locator]]
+
+
 @pytest.fixture
-def shown(
+def newcomer(
     start_console: Callable[..., Served],
     records: Records,
     district: District,  # noqa: F811
     person: Person,
     tmp_path: Path,
-) -> Callable[[str], tuple[Page, Locator]]:
-    """Opens the panel in a language, signed in by the demonstration's link."""
+) -> Come:
+    """``newcomer(language, role="role")``: his page and its panel once he has followed the demonstration's link."""
     for number in (1, 2):
         records.home(number)
     console = start_console(demo_link=LINK, demo_control_url=district.url, recordings_dir=str(tmp_path))
 
-    def enter(language: str) -> tuple[Page, Locator]:
-        page, words = person(language=language, expected=("/api/v1/session",)), WORDS[language]
+    def come(language: str, role: str = "role", page: Page | None = None) -> tuple[Page, Locator]:
+        words = WORDS[language]
+        page = page or person(language=language, expected=("/api/v1/session",))
         page.goto(f"{console.url}/demo#{LINK}")
-        page.get_by_role("button", name=words["role"]).click()
-        opener = page.get_by_role("banner").get_by_role("button", name=words["panel"])
-        panel = page.get_by_role("complementary", name=words["panel"])
-        expect(opener).to_be_visible()
-        if not panel.is_visible():
-            opener.click()
+        page.get_by_role("button", name=words[role]).click()
+        expect(opener(page, language)).to_be_visible()
+        return page, page.get_by_role("complementary", name=words["panel"])
+
+    return come
+
+
+@pytest.fixture
+def shown(newcomer: Come) -> Callable[[str], tuple[Page, Locator]]:
+    """Shows what can be chosen in the panel, in a language."""
+
+    def enter(language: str) -> tuple[Page, Locator]:
+        page, panel = newcomer(language)
+        panel.get_by_role("button", name=WORDS[language]["choose"]).click()
         expect(panel.get_by_role("radio").first).to_be_visible()
         return page, panel
 
     return enter
+
+
+def opener(page: Page, language: str) -> Locator:
+    return page.get_by_role("banner").get_by_role("button", name=WORDS[language]["panel"])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_newcomer_follows_the_first_leak_without_a_click(newcomer: Come, records: Records, language: str) -> None:
+    words = WORDS[language]
+    page, panel = newcomer(language)
+    expect(panel).to_contain_text(words["waits"])
+    assert complaints(page, language) == []
+    records.incident(2, ch4_lel=23.0)
+    expect(step(panel, words["alarms"])).to_contain_text("23 %LEL")
+    expect(step(panel, words["alarms"])).to_have_attribute("data-state", "done")
+
+    # Whoever closes it is left alone by it, also after a reload and after the link is followed again.
+    panel.get_by_role("button", name=words["close"]).click()
+    expect(panel).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("main").get_by_text("502").first).to_be_visible()
+    expect(panel).to_have_count(0)
+    newcomer(language, page=page)
+    expect(page.get_by_role("main").get_by_text("502").first).to_be_visible()
+    expect(panel).to_have_count(0)
+    opener(page, language).click()
+    expect(panel.get_by_role("radio").first).to_be_visible()
+
+
+def test_a_leak_that_is_under_way_is_followed_at_once_and_by_another_page_load_too(newcomer: Come, records: Records) -> None:
+    records.incident(1)
+    page, panel = newcomer("en")
+    expect(step(panel, "Detector alarms")).to_have_attribute("data-state", "done")
+    page.reload()
+    expect(step(panel, "Detector alarms")).to_have_attribute("data-state", "done")
+
+
+def test_a_newcomer_need_not_wait_for_chance(newcomer: Come, district: District) -> None:  # noqa: F811
+    _, panel = newcomer("zh")
+    panel.get_by_role("button", name=WORDS["zh"]["start"]).click()
+    expect(panel).to_contain_text(WORDS["zh"]["gathers"])
+    assert len(district.leaking()) == 1
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_page_of_an_incident_opens_the_panel_at_it(newcomer: Come, records: Records, language: str) -> None:
+    words, incident = WORDS[language], records.incident(1)
+    other = records.incident(2, ch4_lel=31.0, at_ms=T0 + 60_000)
+    page, panel = newcomer(language)
+    expect(step(panel, words["alarms"])).to_contain_text("31 %LEL")
+    page.goto(f"{page.url.partition('/desk')[0]}/desk/incidents/{incident}")
+    page.get_by_role("main").get_by_role("button", name=words["this"]).click()
+    expect(step(panel, words["alarms"])).to_contain_text("23 %LEL")
+    panel.get_by_role("button", name=words["close"]).click()
+    expect(panel).to_have_count(0)
+    page.goto(f"{page.url.partition('/desk')[0]}/desk/incidents/{other}")
+    page.get_by_role("main").get_by_role("button", name=words["this"]).press("Enter")
+    expect(step(panel, words["alarms"])).to_contain_text("31 %LEL")
+
+
+@pytest.fixture
+def order(records: Records, newcomer: Come) -> str:
+    """A leak's order at a simulated crew, when somebody comes; its number."""
+    records.crew(CREW)
+    records.order(records.incident(1), 1, state="assigned", assigned_ms=T0 + 300, crew_id=CREW, technician_id=f"{CREW}-A")
+    return "QX-260402-0001"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_technicians_phone_is_a_link_away_and_the_desk_goes_on(
+    order: str,
+    newcomer: Come,
+    district: District,  # noqa: F811
+    language: str,
+) -> None:
+    words = WORDS[language]
+    page, panel = newcomer(language)
+    expect(panel).to_contain_text(words["yours"])
+    assert complaints(page, language) == []
+    with page.context.expect_page() as opened:
+        panel.get_by_role("link", name=words["phone"]).click()
+    phone = opened.value
+    phone.wait_for_url(f"**/field/orders/{order}")
+    expect(phone.get_by_role("banner")).to_contain_text(words["crew"])
+    expect(phone.get_by_text(order).first).to_be_visible()
+    assert CREW in district.taken
+    # Behind it the story goes on, in the eyes that it began with.
+    expect(panel).to_contain_text(words["played"])
+    expect(step(panel, words["alarms"])).to_have_attribute("data-state", "done")
+
+
+def test_who_looks_through_other_eyes_is_asked_before_he_becomes_the_technician(
+    order: str,
+    newcomer: Come,
+    district: District,  # noqa: F811
+) -> None:
+    words = WORDS["zh"]
+    page, panel = newcomer("zh", "operator")
+    with page.context.expect_page() as opened:
+        panel.get_by_role("link", name=words["phone"]).click()
+    phone = opened.value
+    expect(phone.get_by_role("main")).to_contain_text(words["eyes"])
+    assert CREW not in district.taken
+    assert complaints(phone, "zh") == []
+    phone.get_by_role("button", name=words["go"]).click()
+    phone.wait_for_url(f"**/field/orders/{order}")
+    expect(phone.get_by_role("banner")).to_contain_text(words["crew"])
+    assert CREW in district.taken
 
 
 def step(panel: Locator, title: str) -> Locator:

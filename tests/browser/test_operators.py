@@ -1,15 +1,19 @@
 """The operator's desk: worked by keyboard, two at once, and the whole story of a leak with nobody pressing anything that matters."""
 
+import base64
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
 from deploy.embedded.testing import reachable_folder, remove_folder
 from tests.browser.conftest import Person, Seat
 from tests.browser.district import running_district
-from tests.console.stage import Records, Served
+from tests.browser.line import Line
+from tests.console.stage import T0, Records, Served
 
+PHOTO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FAAhKDveksOjmAAAAAElFTkSuQmCC")
 LEAK_MS = 120_000
 END_MS = 180_000
 
@@ -41,6 +45,83 @@ def test_two_operators_see_what_the_other_does_as_he_does_it(console: Served, re
         expect(one.get_by_text(words).first).to_be_visible()
 
 
+def test_what_a_phone_told_later_stands_at_its_true_time_and_says_so(console: Served, records: Records, seat: Seat) -> None:
+    records.home(1)
+    records.crew()
+    incident = records.incident(1)
+    order = records.order(incident, state="on_site", crew_id="芙蓉-1", technician_id="芙蓉-1-A")
+    at_ms = T0 + 15 * 60_000
+    records.step(order, "arrive", at_ms, "on_site", "芙蓉-1-A", happened_ms=at_ms, received_ms=at_ms + 40 * 60_000)
+    his = console.signed_in("technician", technician_id="芙蓉-1-A")
+    for kind in ("photo", "signature"):
+        headers = {"Content-Type": "image/png", "X-Attachment-Kind": kind, "X-Happened-Ms": str(at_ms)}
+        assert his.post("/api/v1/orders/QX-260402-0001/attachments", content=PHOTO, headers=headers).status_code == 201
+
+    page = seat("operator", path=f"/desk/incidents/{incident}", language="en")
+    for path in (f"/desk/incidents/{incident}", "/desk/orders/QX-260402-0001"):
+        page.goto(console.url + path)
+        expect(page.get_by_text("芙蓉-1-A is on site (reported later, received 17:55)").first).to_be_visible()
+        # What the desk may not enter for him is said, where it may enter something.
+        expect(page.get_by_text("The desk enters the tightness test only.")).to_be_visible()
+        expect(page.get_by_text(re.compile("can be entered once the cause is recorded"))).to_be_visible()
+        for kind in ("Photo", "Signature"):
+            picture = page.get_by_role("img", name=f"{kind}, 17:15:00")
+            expect(picture).to_be_visible()
+            picture.scroll_into_view_if_needed()
+            expect(picture).to_have_js_property("naturalWidth", 10)
+            told = page.get_by_role("listitem").filter(has=picture)
+            expect(told).to_contain_text(f"{kind} · 2026-04-02 17:15:00 · 芙蓉-1-A")
+            expect(told).to_contain_text("reported later, received")
+
+
+def test_of_two_who_take_a_shift_at_once_one_takes_it_and_the_other_sees_who(console: Served, records: Records, seat: Seat) -> None:
+    records.home(1)
+    records.home(2)
+    records.incident(1)
+    leaving = seat("operator", path="/desk/handover", language="en")
+    first = seat("operator", path="/desk/handover", language="en")
+    address = urlsplit(console.url)
+    assert address.hostname is not None
+    assert address.port is not None
+    with Line((address.hostname, address.port)) as line:
+        refused = ("/api/v1/events", "409 (Conflict)")
+        second = seat("operator", path="/desk/handover", language="en", url=line.url, expected=refused)
+        # Who leaves names an owner for the one thing that is open, and signs; both others see it.
+        leaving.get_by_label("Owner of").select_option("operator-2")
+        expect(leaving.get_by_text("Everything has an owner")).to_be_visible()
+        leaving.get_by_role("button", name="Sign as operator-1").click()
+        expect(leaving.get_by_text("Who leaves cannot take over from himself")).to_be_visible()
+        for page in (first, second):
+            expect(page.get_by_text("operator-1 has signed and hands over")).to_be_visible()
+            expect(page.get_by_role("button", name="Take over as")).to_be_enabled()
+        # It leaks somewhere else meanwhile: that has no owner, and nobody can take over until it has one.
+        records.incident(2)
+        for page in (first, second):
+            expect(page.get_by_text("Without an owner yet: 1")).to_be_visible()
+            expect(page.get_by_role("button", name="Take over as")).to_be_disabled()
+        first.get_by_label("Give all the rest to").select_option("operator-3")
+        second.get_by_label("Give all the rest to").select_option("operator-2")
+        expect(first.get_by_role("button", name="Take over as operator-2")).to_be_enabled()
+        expect(second.get_by_role("button", name="Take over as operator-3")).to_be_enabled()
+        # Both press. What the second one pressed is still on its way when the first one has taken it.
+        line.hold()
+        second.get_by_role("button", name="Take over as operator-3").click()
+        first.get_by_role("button", name="Take over as operator-2").click()
+        expect(first.get_by_role("button", name="Sign as operator-2")).to_be_visible()
+        line.go_on()
+        expect(second.get_by_text("this handover has ended already (operator-2)")).to_be_visible()
+        # Both see the same: who left, who took it, and a new draft.
+        for page in (first, second, leaving):
+            expect(page.get_by_role("button", name="Sign as")).to_be_visible()
+            expect(page.get_by_text("operator-1 → operator-2")).to_be_visible()
+    audit = console.signed_in("auditor")
+    (taken,) = audit.get("/api/v1/handovers").json()["items"]
+    assert (taken["state"], taken["left_by"], taken["ended_by"]) == ("taken", "operator-1", "operator-2")
+    document = audit.get(f"/api/v1/handovers/{taken['handover_id']}").json()["taken_document"]
+    assert {thing["home_id"]: thing["owner"] for thing in document["incidents"]} == {"home-0001": "operator-2", "home-0002": "operator-3"}
+    assert document["tasks"] == []
+
+
 def test_a_leak_is_followed_from_the_desk_to_its_archived_order(person: Person, tmp_path: Path) -> None:
     folder = reachable_folder(tmp_path / "district")
     with running_district(folder / "data") as line:
@@ -53,10 +134,11 @@ def test_a_leak_is_followed_from_the_desk_to_its_archived_order(person: Person, 
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile(f"/desk/incidents/{incident}"))
+        shown = page.get_by_role("main")
         # The four answers come by themselves, and so do call, crew and order.
         for words in ("Close sent", "Reported closed", "Call placed", "Order created", "Crew assigned"):
-            expect(page.get_by_text(words).first).to_be_visible()
+            expect(shown.get_by_text(words).first).to_be_visible()
         for told in ("The meter reports: valve closed", "is on site", "made safe", "tightness test passed", "Incident closed"):
-            expect(page.get_by_text(told).first).to_be_visible(timeout=END_MS)
-        expect(page.get_by_text(re.compile("archived", re.IGNORECASE)).first).to_be_visible()
+            expect(shown.get_by_text(told).first).to_be_visible(timeout=END_MS)
+        expect(shown.get_by_text(re.compile("archived", re.IGNORECASE)).first).to_be_visible()
     remove_folder(folder)

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +15,28 @@ from tests.console.stage import Records, Served
 # Without reception the browser itself says so on its console, and so it does of a refusal, which the page shows.
 NO_RECEPTION = ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "Failed to fetch", "409 (Conflict)", "401 (Unauthorized)")
 PHOTO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FAAhKDveksOjmAAAAAElFTkSuQmCC")
+
+PATIENCE_S = 30.0
+BEGUN_BEFORE = """(name) => new Promise((done, fail) => {
+    const opening = indexedDB.open("gas-sentinel-field");
+    opening.onerror = () => fail(opening.error);
+    opening.onsuccess = () => {
+        const change = opening.result.transaction("notes", "readwrite");
+        const notes = change.objectStore("notes");
+        const reading = notes.get(name);
+        let begun = false;
+        reading.onsuccess = () => {
+            begun = Boolean(reading.result && reading.result.startedMs);
+            if (begun) notes.put({ ...reading.result, startedMs: reading.result.startedMs - 200000 }, name);
+        };
+        change.onerror = () => fail(change.error);
+        change.oncomplete = () => {
+            opening.result.close();
+            done(begun);
+        };
+    };
+})"""
+"""Says whether the draft is kept yet; where it is, it was begun 200 s before."""
 
 
 @pytest.fixture
@@ -49,11 +72,24 @@ def until_all_told(page: Page) -> None:
     expect(page.get_by_role("status").first).to_have_text(re.compile(r"^\s*●\s*实时\s*$"))
 
 
+def until_so(page: Page, condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, what
+        page.wait_for_timeout(50)
+
+
+def until_done(page: Page, visit: Visit, *events: str) -> None:
+    """The server has these steps of his and no others: a page that says "live" may just not have begun to tell."""
+    until_so(page, lambda: [event for event, _, _ in visit.steps()] == [*events], f"{events} are done")
+
+
 def test_from_the_new_order_to_the_archive(visit: Visit, seat: Seat) -> None:
     page = phone(seat)
     page.get_by_role("alertdialog").get_by_role("button", name="查看").click()
     press(page, "接单")
     press(page, "我已到场")
+    expect(page.get_by_label("门外读数")).to_be_visible()
     expect(page.get_by_role("heading", name="已控制")).to_have_count(0)
     page.get_by_label("门外读数").fill("12")
     press(page, "确认读数")
@@ -70,20 +106,7 @@ def test_from_the_new_order_to_the_archive(visit: Visit, seat: Seat) -> None:
     press(page, "开始计时")
     expect(page.get_by_role("timer")).to_be_visible()
     # The three minutes pass on the page's clock alone: the draft is as old as if it had been begun then.
-    page.evaluate(
-        """([name]) => new Promise((done, fail) => {
-            const opening = indexedDB.open("gas-sentinel-field");
-            opening.onerror = () => fail(opening.error);
-            opening.onsuccess = () => {
-                const notes = opening.result.transaction("notes", "readwrite").objectStore("notes");
-                const reading = notes.get(name);
-                reading.onsuccess = () => {
-                    notes.put({ ...reading.result, startedMs: reading.result.startedMs - 200000 }, name).onsuccess = done;
-                };
-            };
-        })""",
-        [f"draft:test:{ORDER_NO}"],
-    )
+    until_so(page, lambda: page.evaluate(BEGUN_BEFORE, f"draft:test:{ORDER_NO}"), "the draft is kept")
     page.reload()
     press(page, "停表，读压力")
     page.get_by_label("结束压力").fill("2.5")
@@ -107,9 +130,9 @@ def test_from_the_new_order_to_the_archive(visit: Visit, seat: Seat) -> None:
     expect(page.get_by_text("签名已保存")).to_be_visible()
     press(page, "归档")
     expect(page.get_by_text("抢修单已归档").first).to_be_visible()
+    until_done(page, visit, "accept", "arrive", "make_safe", "record_cause", "pass_test", "restore", "archive")
     until_all_told(page)
     assert visit.state() == "archived"
-    assert [event for event, _, _ in visit.steps()] == ["accept", "arrive", "make_safe", "record_cause", "pass_test", "restore", "archive"]
     assert {actor for _, actor, _ in visit.steps()} == {TECHNICIAN}
 
 
@@ -120,6 +143,7 @@ def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
     page.get_by_role("alertdialog").get_by_role("button", name="查看").click()
     press(page, "接单")
     expect(page.get_by_role("button", name="我已到场")).to_be_visible()
+    until_done(page, visit, "accept")
     until_all_told(page)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
@@ -145,10 +169,10 @@ def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
     until(page, "4 项待上报")
     assert visit.state() == "accepted"
     page.context.set_offline(False)
+    until_done(page, visit, "accept", "arrive", "make_safe", "record_cause")
     until_all_told(page)
     expect(page.get_by_role("heading", name="严密性试验")).to_be_visible()
     told = visit.steps()
-    assert [event for event, _, _ in told] == ["accept", "arrive", "make_safe", "record_cause"]
     times = [at_ms for _, _, at_ms in told[1:]]
     assert times == sorted(times)
     assert began - 2000 <= times[0]
@@ -164,6 +188,8 @@ def test_a_refusal_is_shown_and_kept_until_he_acts_on_it(visit: Visit, seat: Sea
     press(page, "我已到场")
     page.get_by_label("门外读数").fill("1")
     press(page, "确认读数")
+    expect(page.get_by_label("室内读数")).to_be_visible()
+    until_done(page, visit, "accept", "arrive")
     until_all_told(page)
     page.context.set_offline(True)
     page.get_by_label("室内读数").fill("2")
@@ -184,7 +210,7 @@ def test_a_refusal_is_shown_and_kept_until_he_acts_on_it(visit: Visit, seat: Sea
         refused.get_by_role("button", name="放弃这一项").click()
         refused.get_by_role("button", name="放弃", exact=True).click()
     expect(page.get_by_text("站点没有接受")).to_have_count(0)
-    assert [event for event, _, _ in visit.steps()] == ["accept", "arrive"]
+    until_done(page, visit, "accept", "arrive")
 
 
 def test_no_valve_is_opened_without_a_live_connection(visit: Visit, seat: Seat, records: Records) -> None:
@@ -241,6 +267,7 @@ def test_a_session_that_ended_keeps_what_was_done(visit: Visit, seat: Seat, reco
     page.get_by_role("alertdialog").get_by_role("button", name="查看").click()
     press(page, "接单")
     expect(page.get_by_role("button", name="我已到场")).to_be_visible()
+    until_done(page, visit, "accept")
     until_all_told(page)
     records.db.execute("DELETE FROM sessions")
     expect(page.get_by_role("heading", name="登录")).to_be_visible(timeout=60_000)
@@ -253,6 +280,7 @@ def test_a_session_that_ended_keeps_what_was_done(visit: Visit, seat: Seat, reco
     cookie = console.signed_in("technician", name="the same again", technician_id=TECHNICIAN).cookies["gs_session"]
     page.context.add_cookies([{"name": "gs_session", "value": cookie, "url": console.url}])
     page.reload()
+    until_done(page, visit, "accept", "arrive")
     until_all_told(page)
     expect(page.get_by_role("heading", name="登录")).to_have_count(0)
     assert visit.state() == "on_site"

@@ -1,11 +1,13 @@
 """The desk's routes on a real database, asked by whoever a test names: signing in is not what is tested here."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
+import psycopg
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,6 +20,23 @@ from console.api.changed import ChangedThings
 from console.running import Running
 from console.settings import ConsoleSettings
 from tests.console.stage import Records
+
+_PATIENCE_S: Final = 60
+
+
+def told(listener: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """What whoever listens to ``changes`` was told until now, oldest first: a last word said by somebody else ends it, no time does."""
+    last = str(uuid4())
+    with psycopg.connect(listener.info.dsn, password=listener.info.password, autocommit=True) as another:
+        another.execute("SELECT pg_notify('changes', %s)", [last])
+    heard: list[dict[str, Any]] = []
+    for notice in listener.notifies(timeout=_PATIENCE_S):
+        if notice.payload == last:
+            break
+        heard.append(json.loads(notice.payload))
+    else:
+        raise AssertionError("the last word was not told")
+    return heard
 
 
 def person(name: str, *roles: Role, **values: Any) -> Who:

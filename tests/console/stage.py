@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ from console.settings import ConsoleSettings
 
 T0 = 1_775_120_400_000
 """2 April 2026 17:00 Beijing time, Unix ms."""
+
+_PATIENCE_S = 90
+"""For what comes: how soon is no matter of these tests, and the machine may be busy."""
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Of no use over plain HTTP; without one every client would read the machine's certificate authorities anew."""
 
 
 class Records:
@@ -213,7 +220,7 @@ class Served:
 
     def anybody(self) -> httpx.Client:
         """A client that is not signed in."""
-        self._clients.append(httpx.Client(base_url=self.url, timeout=20, trust_env=False))
+        self._clients.append(httpx.Client(base_url=self.url, timeout=_PATIENCE_S, trust_env=False, verify=_NO_TLS))
         return self._clients[-1]
 
     def signed_in(self, *roles: Role, name: str = "", districts: list[str] | None = None, technician_id: str | None = None) -> httpx.Client:
@@ -250,10 +257,12 @@ class Served:
 
 
 @contextmanager
-def running_console(dsn: str, **settings: Any) -> Iterator[Served]:
-    """Serve on a free loopback port, in a thread with a loop of its own."""
+def running_console(dsn: str, *, look_s: float | None = None, **settings: Any) -> Iterator[Served]:
+    """Serve on a free loopback port, in a thread with a loop of its own. ``look_s``: who listens is looked after so often."""
     token = new_secret("gs_")
     server = serve(ConsoleSettings(postgres_dsn=dsn, **{"http_port": 0, "platform_token": token, **settings}))
+    if look_s is not None:
+        server.running.changes._look_s = look_s
     listening = threading.Event()
     loop_of: list[asyncio.AbstractEventLoop] = []
 
@@ -267,10 +276,14 @@ def running_console(dsn: str, **settings: Any) -> Iterator[Served]:
 
         server.startup = started  # type: ignore[method-assign]
         await server.serve()
+        # A browser may have connected in the very moment of the end, or not have read what it was sent.
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="console")
     thread.start()
-    assert listening.wait(20)
+    assert listening.wait(_PATIENCE_S)
     port = server.servers[0].sockets[0].getsockname()[1]
     served = Served(f"http://127.0.0.1:{port}", server, dsn, token)
     try:
@@ -278,7 +291,7 @@ def running_console(dsn: str, **settings: Any) -> Iterator[Served]:
     finally:
         served.close()
         server.should_exit = True
-        thread.join(20)
+        thread.join(_PATIENCE_S)
         assert not thread.is_alive()
 
 

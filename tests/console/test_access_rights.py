@@ -173,7 +173,7 @@ def test_a_request_carries_the_name_of_who_is_signed_in(console: Served, records
 def test_everybody_reads_his_own_requests_only(console: Served, records: Records) -> None:
     records.home(1)
     mine = console.signed_in("operator", name="zhou")
-    request_id = mine.post("/api/v1/homes/home-0001/close-valve", json={"reason": "x"}, timeout=30).json()["request_id"]
+    request_id = mine.post("/api/v1/homes/home-0001/close-valve", json={"reason": "x"}, timeout=90).json()["request_id"]
     assert mine.get(f"/api/v1/requests/{request_id}").status_code == 200
     assert console.signed_in("dispatcher").get(f"/api/v1/requests/{request_id}").status_code == 404
     assert console.signed_in("auditor").get(f"/api/v1/requests/{request_id}").status_code == 200

@@ -297,11 +297,14 @@ def test_signing_in_gives_a_new_cookie_and_ends_the_old_one(desk: tuple[Served, 
     assert planted.get("/api/v1/session").status_code == 401
 
 
-def test_failures_make_the_next_try_wait(desk: tuple[Served, str]) -> None:
+def test_failures_make_the_next_try_wait(desk: tuple[Served, str], records: Records) -> None:
     console, password = desk
     browser = console.anybody()
     for _ in range(FREE["both"]):
         assert _sign_in(browser, "wrong").status_code == 401
+    # The first wait is a second, which a busy machine takes to ask again.
+    longer = records.db.execute("UPDATE sign_in_failures SET until_ms = until_ms + 30000 WHERE until_ms > 0")
+    assert longer.rowcount == 1
     response = _sign_in(browser, password)
     assert (response.status_code, response.json()["reason"]) == (429, "locked_out")
     assert 1 <= int(response.headers["Retry-After"]) <= LONGEST_WAIT_S

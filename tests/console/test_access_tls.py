@@ -51,7 +51,7 @@ def secure(start_console: Callable[..., Served], pair: tuple[Path, Path]) -> Ite
     console = start_console(tls_cert=certificate, tls_key=key, https_port=0, demo_link="the-demo-link", http_names="desk.example.cn")
     port = console.server.servers[1].sockets[0].getsockname()[1]
     context = ssl.create_default_context(cafile=str(certificate))
-    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=context, timeout=20, trust_env=False) as client:
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=context, timeout=90, trust_env=False) as client:
         yield console, client
 
 

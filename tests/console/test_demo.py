@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import httpx
 import pytest
 
 from console.api.demo import on_loopback
+from core.clock import ManualClock
 from simulator.demo.port import ControlPort
 from simulator.demo.ringing import Rings
+from simulator.demo.taken import LEASE_S, Taken
 from simulator.phones.lines import PhoneReport
 from simulator.world.plan import DevicePlace, HomePlan
 from tests.console.stage import Records, Served
@@ -40,6 +43,8 @@ class District:
     def __init__(self) -> None:
         self.url = ""
         self.rings = Rings()
+        self.clock = ManualClock()
+        self.taken = Taken(self.clock)
         self.leaking: Callable[[], set[str]] = set
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="district")
@@ -52,7 +57,7 @@ class District:
     async def _start(self) -> None:
         stage = Stage(_plan(1), _plan(2), _plan(3), _plan(9, "home-elsewhere"))
         self.leaking = lambda: {leak.home_id for leak in stage.scene.town.record.leaks}
-        self._port = await ControlPort(stage.leaks, self.rings, "127.0.0.1:0").__aenter__()
+        self._port = await ControlPort(stage.leaks, self.rings, self.taken, "127.0.0.1:0").__aenter__()
         self.url = self._port.url
 
     def stop(self) -> None:
@@ -65,6 +70,9 @@ class District:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def later(self, seconds: float) -> None:
+        self._do(self.clock.advance(seconds))
 
     def _do(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -300,3 +308,83 @@ def test_a_call_says_whether_it_can_be_heard(kept: Kept) -> None:
     with kept.console.signed_in("operator") as operator:
         found = operator.get("/api/v1/calls", params={"incident_id": str(kept.incident)}).json()["items"]
     assert {call["call_id"]: call["recording"] for call in found} == {str(kept.call): True, str(silent): False}
+
+
+# --- playing a technician -----------------------------------------------------------------------------------------
+
+
+CREW = "芙蓉-1"
+
+
+@pytest.fixture
+def order(demonstrated: Served, records: Records) -> str:
+    """An order of a simulated crew for a home of the district; the number that is spoken on the phone."""
+    records.crew(CREW)
+    records.crew("岳麓-2")
+    records.order(records.incident(1), 1, state="assigned", crew_id=CREW, technician_id=f"{CREW}-A")
+    return "QX-260402-0001"
+
+
+def played(client: httpx.Client) -> list[str]:
+    return [crew["crew_id"] for crew in client.get("/api/v1/demo/crews").json()["items"]]
+
+
+def until_played(client: httpx.Client) -> None:
+    """The sign of life goes out behind the answer."""
+    end = time.monotonic() + 30
+    while played(client) != [CREW]:
+        assert time.monotonic() < end
+
+
+def test_who_plays_the_crew_of_an_order_goes_on_as_its_technician_with_all_his_roles(demonstrated: Served, order: str) -> None:
+    client = enter(demonstrated)
+    before = client.get("/api/v1/session").json()
+    assert (before["user"]["crew_id"], client.get("/api/v1/field/orders").json()["orders"], played(client)) == (None, [], [])
+    taken = client.post("/api/v1/demo/crew", json={"order_no": order})
+    assert (taken.status_code, taken.json()["crew_id"]) == (200, CREW)
+    after = client.get("/api/v1/session").json()
+    assert (after["user"]["technician_id"], after["user"]["crew_id"]) == (f"{CREW}-A", CREW)
+    assert (after["user"]["roles"], after["csrf"]) == (before["user"]["roles"], before["csrf"])
+    assert [found["order_no"] for found in client.get("/api/v1/field/orders").json()["orders"]] == [order]
+    assert played(client) == [CREW]
+
+
+def test_the_technicians_page_is_the_sign_of_life_and_the_desk_is_none(demonstrated: Served, district: District, order: str) -> None:
+    client = enter(demonstrated, "technician")
+    assert client.get("/api/v1/session").json()["user"]["crew_id"] == CREW
+    client.get("/api/v1/orders")
+    assert played(client) == []
+    client.get("/api/v1/field/orders")
+    until_played(client)
+    district.later(LEASE_S - 1)
+    assert played(client) == [CREW]
+    client.get("/api/v1/orders")
+    district.later(2)
+    assert played(client) == []
+    client.get(f"/api/v1/field/orders/{order}/live")
+    until_played(client)
+
+
+def test_a_system_that_is_connected_plays_nobody(demonstrated: Served, records: Records, order: str) -> None:
+    demonstrator = enter(demonstrated)
+    with demonstrated.signed_in("supervisor", "technician", technician_id=f"{CREW}-A") as other:
+        assert reason(other.post("/api/v1/demo/crew", json={"order_no": order})) == (403, "not_allowed")
+        assert other.get("/api/v1/session").json()["user"]["technician_id"] == f"{CREW}-A"
+    assert played(demonstrator) == []
+
+
+def test_only_the_crew_of_a_simulated_order_can_be_played(demonstrated: Served, records: Records, order: str) -> None:
+    records.order(records.incident(3), 3, state="assigned", crew_id=CREW)
+    records.order(records.incident(2), 2, state="waiting")
+    client = enter(demonstrated)
+    answers = [client.post("/api/v1/demo/crew", json={"order_no": f"QX-260402-000{number}"}) for number in (3, 9, 2)]
+    assert [reason(answer) for answer in answers] == [(404, "not_found"), (404, "not_found"), (409, "no_crew_yet")]
+    assert reason(enter(demonstrated, "viewer").post("/api/v1/demo/crew", json={"order_no": order})) == (403, "not_allowed")
+    assert played(client) == []
+
+
+def test_a_district_that_is_away_keeps_no_technician_from_his_orders(demonstrated: Served, district: District, order: str) -> None:
+    client = enter(demonstrated, "technician")
+    district.stop()
+    assert [found["order_no"] for found in client.get("/api/v1/field/orders").json()["orders"]] == [order]
+    assert reason(client.post("/api/v1/demo/crew", json={"order_no": order})) == (503, "district_away")

@@ -176,7 +176,7 @@ def test_a_slow_client_costs_the_others_nothing(start_console: Callable[..., Ser
                         break
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(60)
 
 
 def cut_off(console: Served) -> float:

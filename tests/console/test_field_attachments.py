@@ -50,10 +50,18 @@ def test_a_photo_is_kept_whole_with_its_time_and_place(order: UUID, his: httpx.C
     )
     assert (kept["made_by"], kept["size"]) == ("芙蓉-1-A", len(JPEG))
     assert kept["received_ms"] > kept["happened_ms"]
+    # It was taken long ago, without reception, and told now.
+    assert kept["late"] is True
     found = his.get(f"/api/v1/attachments/{kept['attachment_id']}")
     assert (found.content, found.headers["content-type"]) == (JPEG, "image/jpeg")
     assert found.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in found.headers["content-security-policy"]
+
+
+def test_a_photo_that_is_told_as_it_is_taken_is_not_late(order: UUID, his: httpx.Client) -> None:
+    assert _add(his).status_code == 201
+    (kept,) = his.get(PATH).json()
+    assert (kept["received_ms"] - kept["happened_ms"], kept["late"]) == (0, False)
 
 
 def test_the_same_key_keeps_it_once_however_often_it_comes(order: UUID, his: httpx.Client, records: Records) -> None:

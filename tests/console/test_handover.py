@@ -1,7 +1,6 @@
 """Handing a shift over: everything open is in it, nothing goes over unowned, both sign, and what was signed stays as it was."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 
 from console.desk.handover_document import covers, desk_of, districts_of, strangers
-from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, user
+from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, told, user
 from tests.console.stage import T0, Records, Served
 
 NEXT = person("zhao", "operator", display="赵值班")
@@ -193,7 +192,7 @@ async def test_each_signature_is_told_to_who_listens(desk: Desk, database: str) 
         listener.execute("LISTEN changes")
         begun = await desk.post("/handovers", OPERATOR)
         await desk.post(f"/handovers/{begun['handover_id']}/take", NEXT)
-        heard = [json.loads(notice.payload) for notice in listener.notifies(timeout=0.2)]
+        heard = told(listener)
     assert heard == [{"what": "handover", "id": begun["handover_id"], "incident_id": None}] * 2
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from console.desk.remarks_rows import ACKNOWLEDGED, of_remark
-from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk
+from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, told
 from tests.console.stage import Records, Served, frames
 
 
@@ -27,7 +27,7 @@ def incident(records: Records) -> UUID:
 
 
 def _heard(listener: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, str]]:
-    return [(notice["what"], notice["id"]) for notice in (json.loads(each.payload) for each in listener.notifies(timeout=0.2))]
+    return [(notice["what"], notice["id"]) for notice in told(listener)]
 
 
 async def test_a_remark_stands_in_the_record_and_is_told(desk: Desk, database: str, incident: UUID) -> None:

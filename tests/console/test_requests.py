@@ -39,12 +39,12 @@ def station(dsn: str, name: str, state: str, answer: dict[str, Any]) -> Iterator
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     try:
         yield asked
     finally:
         done.set()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture

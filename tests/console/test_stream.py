@@ -186,7 +186,7 @@ def test_an_id_of_another_life_or_of_long_ago_is_told_to_read_again(start_consol
 def test_whose_session_ends_is_told_so_and_whose_rights_change_sees_by_the_new_ones(
     start_console: Callable[..., Served], records: Records
 ) -> None:
-    console = start_console(heartbeat_s=0.1)
+    console = start_console(heartbeat_s=0.1, look_s=0.1)
     here, there = city(records)
     leaving, moving = console.signed_in("operator", name="leaving"), console.signed_in("operator", name="moving")
     with watched(leaving) as left, watched(moving) as moved:

@@ -119,5 +119,5 @@ def test_the_process_serves_logs_json_and_stops_cleanly(database: str) -> None:
         assert '"station": "console"' in first
     finally:
         process.terminate()
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=90)
     assert (process.returncode, out) == (0, "")

@@ -8,7 +8,7 @@ import pytest
 from alarm_engine.record import EventKind
 from console.order_wording import ORDER_STEPS, step_words
 from console.vocabulary import CALL_OUTCOMES, INCIDENT_KINDS, ORDER_STATES, TASK_KINDS, VALVE_CAUSES, VALVE_KNOWLEDGE, said
-from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, call_words, event_words
+from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, LATE_MS, call_words, event_words, step_told
 from core.messages import ValveCause
 from core.station import IncidentKind, ValveKnowledge
 from dispatch.judgement.call_outcome import CallOutcome
@@ -60,10 +60,20 @@ def test_what_dispatch_does_is_said_in_both_languages(event: str, detail: dict[s
         ("room_clearing", {"ch4_lel": 7.5}, "甲烷 7.5 %LEL", "methane at 7.5 %LEL"),
         ("alias", {"reason": "ack_of_unknown_close"}, "未知切断指令的应答", "a close that was not known"),
         ("hold_set", {"hold": "self_protection", "cause": "tamper"}, "表具自保护（防拆）", "self-protection (tampering)"),
-        ("hold_lifted", {"hold": "arrears", "why": "credit 20.00"}, "欠费（credit 20.00）", "arrears (credit 20.00)"),
+        ("hold_lifted", {"hold": "arrears", "why": "credit 20.00"}, "欠费（余额 20.00 元）", "arrears (credit 20.00 CNY)"),
+        ("hold_lifted", {"hold": "safety", "why": "tightness_passed"}, "安全（严密性试验合格）", "safety (tightness test passed)"),
+        ("hold_lifted", {"hold": "safety", "why": "restored"}, "安全（已复气）", "safety (gas restored)"),
+        ("hold_lifted", {"hold": "safety", "why": "closed_without_gas"}, "（未复气，阀门保持切断）", "(gas not restored, the valve"),
+        ("hold_lifted", {"hold": "safety", "why": "order archived"}, "安全（抢修单已归档）", "safety (order archived)"),
+        ("hold_lifted", {"hold": "away", "why": "opened at the meter"}, "外出（住户在表前打开）", "away (opened at the meter)"),
+        (
+            "hold_lifted", {"hold": "safety", "why": "passed on to 0b7d7bb4-8a43-4c5e-9c29-6f1a2b3c4d5e"},
+            "安全（转由新的事件保持）", "safety (held by a new incident from now on)",
+        ),
+        ("hold_lifted", {"hold": "works", "why": "立管已修好 / riser repaired"}, "施工（立管已修好）", "works (riser repaired)"),
         ("meter_exchanged", {"after": "M2"}, "新表 M2", "the new one M2"),
     ],
-)
+)  # fmt: skip
 def test_the_truth_about_a_valve_is_said_with_its_figures(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:
     words = event_words(kind, "line", detail)
     assert zh in words.zh
@@ -159,3 +169,55 @@ def test_a_kind_of_a_newer_station_is_still_readable() -> None:
     assert words.zh == "接警线：riser closed（no_flow_in_window）"
     assert said(ORDER_STATES, "on_hold").en == "on hold"
     assert step_words("inspected", "tech-1", {}).en == "Tech-1: inspected"
+
+
+@pytest.mark.parametrize(
+    ("moved", "detail", "zh", "en"),
+    [
+        (
+            ("accepted", "accepted"), {},
+            "再次报警：抢修单不变（已接单，前往现场）", "Leak again: the order goes on as it was (accepted, on the way)",
+        ),
+        (("on_site", "on_site"), {}, "再次报警：抢修单不变（已到场）", "Leak again: the order goes on as it was (on site)"),
+        (("made_safe", "on_site"), {"test_void": False}, "再次报警：抢修单退回到场", "Leak again: the order is back to on site"),
+        (
+            ("tightness_passed", "on_site"), {"test_void": True},
+            "再次报警：抢修单退回到场，试验作废", "Leak again: the order is back to on site, its test is void",
+        ),
+        (
+            ("archived", "waiting"), {"test_void": True},
+            "再次报警：抢修单重新打开，等待派单，试验作废", "Leak again: the order is open again and waits for a crew, its test is void",
+        ),
+        (
+            ("made_safe", "made_safe"), {"earlier": True},
+            "收到已控制之前的泄漏报警，抢修单不变", "A leak alarm from before the place was made safe: the order stays as it is",
+        ),
+    ],
+)  # fmt: skip
+def test_a_leak_again_says_what_becomes_of_the_order(moved: tuple[str, str], detail: dict[str, Any], zh: str, en: str) -> None:
+    words = step_told("leak_again", "line", detail, *moved)
+    assert (words.zh, words.en) == (zh, en)
+
+
+AFTERNOON = 1_775_120_400_000
+"""2 April 2026 17:00 Beijing time, Unix ms."""
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "zh", "en"),
+    [
+        (None, "tech-1 已到场", "Tech-1 is on site"),
+        (LATE_MS - 1, "tech-1 已到场", "Tech-1 is on site"),
+        (25 * 60_000, "tech-1 已到场（补报，17:25 收到）", "Tech-1 is on site (reported later, received 17:25)"),
+        (15 * 3_600_000, "tech-1 已到场（补报，04-03 08:00 收到）", "Tech-1 is on site (reported later, received 04-03 08:00)"),
+    ],
+)
+def test_a_step_that_was_told_later_says_so_and_when(after_ms: int | None, zh: str, en: str) -> None:
+    times = {} if after_ms is None else {"happened_ms": AFTERNOON, "received_ms": AFTERNOON + after_ms}
+    words = step_told("arrive", "tech-1", times, "accepted", "on_site")
+    assert (words.zh, words.en) == (zh, en)
+
+
+@pytest.mark.parametrize("times", [{"happened_ms": "a", "received_ms": 5}, {"happened_ms": 1}, {"received_ms": 9e99, "happened_ms": 0}])
+def test_times_that_are_none_tell_nothing(times: dict[str, Any]) -> None:
+    assert step_told("arrive", "tech-1", times, None, "on_site").en == "Tech-1 is on site"

@@ -21,7 +21,7 @@ from core.mqtt.tls import client_context
 from deploy.embedded.authority import Authority
 from deploy.embedded.testing import TestBroker
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 _numbers = itertools.count()
 
 

@@ -117,7 +117,7 @@ def test_an_import_announces_its_version(database: str, files: Files) -> None:
     with psycopg.connect(database, autocommit=True) as listener:
         listener.execute("LISTEN registry")
         report = import_homes(database, files.of(home(1)))
-        (heard,) = listener.notifies(timeout=10, stop_after=1)
+        (heard,) = listener.notifies(timeout=60, stop_after=1)
     assert heard.payload == str(report.version)
     assert query(database, "SELECT version, what, added, changed, retired FROM registry_changes") == [(report.version, "homes", 1, 0, 0)]
 

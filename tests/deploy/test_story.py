@@ -53,6 +53,16 @@ def test_a_sentence_that_the_stream_repeats_is_told_once() -> None:
     assert len(story.tell(_platform(T0, "alarm", entry_id="event:2"))) == 1
 
 
+def test_what_happened_within_a_millisecond_is_told_in_its_order() -> None:
+    told: list[str] = []
+    teller = StoryTeller("en", told.append)
+    for nth, text in ((3, "order made"), (1, "alarm received"), (2, "close sent")):
+        teller.hear(_platform(T0, text, entry_id=f"event:{nth}", nth=nth))
+    teller.hear(_platform(T0 - 1, "before"))
+    teller.tell()
+    assert [line.partition("■ ")[2] for line in told if "■" in line] == ["before", "alarm received", "close sent", "order made"]
+
+
 def test_lines_that_are_no_story_stay_out_of_it() -> None:
     told: list[str] = []
     teller = StoryTeller("en", told.append)

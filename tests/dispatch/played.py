@@ -33,7 +33,7 @@ from dispatch.voice.protocol import (
 
 # Thursday 2 April 2026, 10:00 in Shanghai.
 MORNING_MS = 1_775_095_200_000
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class PlayedVoiceWorker:
@@ -194,8 +194,11 @@ class Records:
         self, statement: str, *parameters: object, enough: Callable[[list[dict[str, Any]]], bool] = bool
     ) -> list[dict[str, Any]]:
         """Read again until the rows are as expected. The wait is for other tasks of this process, its end a failure."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not enough(found := await self.rows(statement, *parameters)):  # noqa: ASYNC110
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            await psycopg.AsyncConnection.connect(self.dsn, row_factory=dict_row, autocommit=True) as connection,
+        ):
+            while not enough(found := await (await connection.execute(statement, parameters)).fetchall()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return found
 

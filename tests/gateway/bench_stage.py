@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from deploy.embedded.testing import TestBroker
@@ -41,6 +42,9 @@ IMPATIENT = Rhythm(
     clock_s=60.0,
 )
 """For devices that leave things undone: every one of them costs its whole wait."""
+
+PATIENT = replace(IMPATIENT, connect_s=20.0, answer_s=10.0, travel_s=10.0, act_s=10.0)
+"""For a device that does all of it, on a machine that may be busy."""
 
 
 class Beside:

@@ -29,7 +29,7 @@ from deploy.embedded.testing import TestBroker
 from gateway.station import Line
 from simulator.city.registry_file import COLUMNS, city_rows
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 V311, V5 = MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5
 _prefixes = itertools.count(1)
 

@@ -18,7 +18,7 @@ from gateway.delivery import Delivery
 from gateway.quarantine import Quarantine
 from gateway.readings import Readings
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 DAY_MS = 86_400_000
 
 

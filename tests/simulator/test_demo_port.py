@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from core.clock import ManualClock
 from core.errors import UserError
 from simulator.demo.port import ControlPort
 from simulator.demo.ringing import KEPT, Rings
+from simulator.demo.taken import LEASE_S, Taken
 from simulator.phones.lines import PhoneReport
 from tests.simulator.test_demo_leaks import Stage, plan
 
@@ -18,8 +20,9 @@ from tests.simulator.test_demo_leaks import Stage, plan
 class Asked:
     """A port and who asks it."""
 
-    def __init__(self, stage: Stage, rings: Rings, http: httpx.AsyncClient) -> None:
+    def __init__(self, stage: Stage, rings: Rings, clock: ManualClock, http: httpx.AsyncClient) -> None:
         self.stage = stage
+        self.clock = clock
         self.rings = rings
         self.http = http
 
@@ -31,9 +34,11 @@ class Asked:
 
 @pytest.fixture
 async def asked() -> AsyncIterator[Asked]:
-    stage, rings = Stage(plan(1), plan(2), plan(3, phones=0)), Rings()
-    async with ControlPort(stage.leaks, rings, "127.0.0.1:0") as port, httpx.AsyncClient(base_url=port.url, trust_env=False) as http:
-        yield Asked(stage, rings, http)
+    stage, rings, clock = Stage(plan(1), plan(2), plan(3, phones=0)), Rings(), ManualClock()
+    port = ControlPort(stage.leaks, rings, Taken(clock), "127.0.0.1:0")
+    async with port, httpx.AsyncClient(trust_env=False) as http:
+        http.base_url = httpx.URL(port.url)
+        yield Asked(stage, rings, clock, http)
 
 
 async def test_homes_are_found_by_their_address_those_that_can_leak_first(asked: Asked) -> None:
@@ -117,7 +122,22 @@ async def test_what_is_no_http_ends_its_own_connection_alone(asked: Asked, sent:
 def test_the_port_is_on_loopback_only(listen: str) -> None:
     stage = Stage(plan(1))
     with pytest.raises(UserError):
-        ControlPort(stage.leaks, Rings(), listen)
+        ControlPort(stage.leaks, Rings(), Taken(ManualClock()), listen)
+
+
+# --- crews that people play -------------------------------------------------------------------------------------
+
+
+async def test_a_crew_is_a_persons_until_some_minutes_after_the_last_sign_of_life(asked: Asked) -> None:
+    assert await asked.get("/crews") == {"items": []}
+    taken = await asked.http.post("/crews", json={"crew_id": "芙蓉-1"})
+    assert (taken.status_code, taken.json()) == (200, {"crew_id": "芙蓉-1", "left_s": LEASE_S})
+    await asked.clock.advance(60)
+    await asked.http.post("/crews", json={"crew_id": "岳麓-2"})
+    assert await asked.get("/crews") == {"items": [{"crew_id": "岳麓-2", "left_s": LEASE_S}, {"crew_id": "芙蓉-1", "left_s": LEASE_S - 60}]}
+    await asked.clock.advance(LEASE_S - 60)
+    assert [crew["crew_id"] for crew in (await asked.get("/crews"))["items"]] == ["岳麓-2"]
+    assert (await asked.http.post("/crews", json={"crew_id": ""})).status_code == 422
 
 
 # --- the telephones ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from core.mqtt.port import Incoming
 from deploy.embedded.testing import TestBroker
 from simulator.reference_device import Detector, Device, Meter
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 Item = dict[str, Any]
 
 
@@ -191,18 +191,53 @@ async def test_a_detector_refuses_valve_orders(broker: TestBroker, platform: Pla
         assert platform.acks() == [("rejected", None)]
 
 
+class Attended(Meter):
+    """The key is pressed, or the time is over, when the test says so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_has_come = asyncio.Event()
+        self.waited_s: list[float] = []
+
+    async def at_the_key(self, left_s: float) -> None:
+        self.waited_s.append(left_s)
+        await self.time_has_come.wait()
+
+
 @pytest.mark.parametrize("key_pressed", [True, False])
 async def test_an_open_needs_a_person_at_the_meter_before_it_expires(broker: TestBroker, platform: Platform, key_pressed: bool) -> None:
-    device = Meter(platform.account)
+    device = Attended(platform.account)
     device.travel_s, device.key_pressed, device.valve = 0.01, key_pressed, "closed"
     async with living(device, broker, platform):
-        platform.send(platform.command("open_valve", expires_in_s=0.3))
+        platform.send(platform.command("open_valve", expires_in_s=60))
+        await until(lambda: platform.acks())
+        assert (platform.acks(), device.valve) == ([("accepted", "closed")], "closed")
+        device.time_has_come.set()
         await until(lambda: len(platform.acks()) == 2)
         assert platform.acks() == [("accepted", "closed"), ("done", "open") if key_pressed else ("expired", "closed")]
+        [left_s] = device.waited_s
+        assert 0 < left_s <= 60
+
+
+@pytest.mark.parametrize(("key_pressed", "left_s", "waits_s"), [(True, 60.0, 1.0), (True, 0.3, 0.3), (False, 60.0, 60.0)])
+async def test_the_key_is_pressed_after_a_second_or_the_open_waits_until_it_expires(
+    monkeypatch: pytest.MonkeyPatch, key_pressed: bool, left_s: float, waits_s: float
+) -> None:
+    device = Meter("m")
+    device.key_pressed = key_pressed
+    seen: list[float] = []
+
+    async def no_waiting(seconds: float) -> None:
+        seen.append(seconds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "sleep", no_waiting)
+        await device.at_the_key(left_s)
+    assert seen == [waits_s]
 
 
 async def test_an_open_that_came_late_or_was_overtaken_by_a_close_moves_nothing(broker: TestBroker, platform: Platform) -> None:
-    device = Meter(platform.account)
+    device = Attended(platform.account)
     device.travel_s, device.key_pressed, device.valve = 0.01, True, "closed"
     async with living(device, broker, platform):
         platform.send(platform.command("open_valve", expires_in_s=-1))
@@ -210,6 +245,8 @@ async def test_an_open_that_came_late_or_was_overtaken_by_a_close_moves_nothing(
         opened = platform.send(platform.command("open_valve"))
         await until(lambda: len(platform.acks()) == 2)
         platform.send(platform.command("close_valve"))
+        await until(lambda: len(platform.acks()) == 4)
+        device.time_has_come.set()
         await until(lambda: len(platform.acks()) == 5)
         [overtaken] = [a for a in platform.up["ack"] if a["command_id"] == opened["command_id"] and a["result"] != "accepted"]
         assert (overtaken["result"], overtaken["detail"]) == ("rejected", "superseded")
@@ -229,7 +266,7 @@ async def test_what_it_does_not_know_and_what_is_not_for_it_it_ignores(broker: T
 
 
 async def test_a_reboot_counts_up_and_keeps_answers_order_and_alarms_and_forgets_an_open(broker: TestBroker, platform: Platform) -> None:
-    device = Meter(platform.account, repeat_s=(0.05, 0.1))
+    device = Attended(platform.account, repeat_s=(0.05, 0.1))
     device.travel_s, device.away_s, device.key_pressed = 0.01, (0.0, 0.05), True
     async with living(device, broker, platform):
         close = platform.send(platform.command("close_valve"))
@@ -251,6 +288,7 @@ async def test_a_reboot_counts_up_and_keeps_answers_order_and_alarms_and_forgets
         platform.send(platform.command("close_valve", order_no=close["order_no"] - 1))
         await until(lambda: len(platform.acks()) == 5)
         assert platform.acks()[-1] == ("rejected", "closed")
+        device.time_has_come.set()
         await until(lambda: not device.tasks)
         assert [a["result"] for a in platform.up["ack"] if a["command_id"] == opened["command_id"]] == ["accepted"]
         assert device.valve == "closed"

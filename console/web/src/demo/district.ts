@@ -2,6 +2,7 @@
 
 import { get, post } from "../shared/api";
 import type { Words } from "../shared/model";
+import { readSession } from "../shared/session";
 
 export const KINDS = ["plain", "stuck_valve", "before_meter", "nobody_answers"] as const;
 export type DemoKind = (typeof KINDS)[number];
@@ -52,10 +53,23 @@ export interface BuildingLeakBegun {
   left_out: (Words & { home_id: string; reason: string })[];
 }
 
+/** A crew that a person plays: the simulated one leaves its orders to him, and goes on after `left_s` without a sign of life. */
+export interface CrewPlayed {
+  crew_id: string;
+  left_s: number;
+}
+
 export const homesFor = (words: string, signal: AbortSignal): Promise<{ items: DemoHome[]; found: number }> =>
   get("/demo/homes", { q: words, limit: 12 }, { signal });
 export const allBuildings = (): Promise<{ items: DemoBuilding[] }> => get("/demo/buildings");
 export const lastRings = (): Promise<{ items: Ring[] }> => get("/demo/phones");
 export const startLeak = (homeId: string, kind: DemoKind): Promise<LeakBegun> => post("/demo/leak", { home_id: homeId, kind });
+export const crewsPlayed = (): Promise<{ items: CrewPlayed[] }> => get("/demo/crews");
+export const playCrew = (orderNo: string): Promise<CrewPlayed> => post("/demo/crew", { order_no: orderNo });
+/** Whoever is in the demonstration looks through a technician's eyes from now on, in every window of this browser. */
+export async function becomeTechnician(): Promise<void> {
+  await post("/session/link", { as: "technician" });
+  await readSession(true);
+}
 export const startBuildingLeak = (where: DemoBuilding): Promise<BuildingLeakBegun> =>
   post("/demo/building-leak", { estate: where.estate, building: where.building, district_code: where.district_code });

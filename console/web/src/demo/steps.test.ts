@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Call, Command, Incident, Task } from "../shared/model";
 import messages from "./messages";
-import { latestOf, momentOf, overOf, phoneStateOf, STEP_NAMES, stepsOf, type Facts } from "./steps";
+import { latestOf, momentOf, newestLeak, orderAtWork, overOf, phoneStateOf, STEP_NAMES, stepsOf, type Facts } from "./steps";
 
 const T0 = 1_775_120_400_000;
 const NO_CLOCKS = Object.fromEntries(
@@ -127,6 +127,30 @@ describe("the guided first minute", () => {
         for (const said of ["title", "now", "done", ...(may[name] ?? [])]) expect(step[said], `${name}.${said}`).toBeTruthy();
       }
     }
+  });
+});
+
+describe("what a newcomer is shown", () => {
+  const leak = (id: string, receivedMs: number, more: Record<string, unknown> = {}): Incident =>
+    incident({}, { incident_id: id, kind: "leak", simulated: true, received_ms: receivedMs, ...more });
+
+  it("is the newest leak of the district that is being dealt with", () => {
+    expect(newestLeak([])).toBeNull();
+    expect(newestLeak([leak("a", T0 + 2), leak("b", T0 + 9), leak("c", T0 + 5)])?.incident_id).toBe("b");
+  });
+
+  it.each([{ state: "closed" }, { kind: "canary" }, { simulated: false }])("is not %o", (more) => {
+    expect(newestLeak([leak("a", T0 + 9, more), leak("b", T0)])?.incident_id).toBe("b");
+    expect(newestLeak([leak("a", T0 + 9, more)])).toBeNull();
+  });
+
+  it("is a technician's phone where a crew works its order", () => {
+    const order = { order_no: "QX-260402-0001", crew_id: "芙蓉-1", state: "assigned" };
+    expect(orderAtWork(leak("a", T0, { order }))).toEqual({ orderNo: "QX-260402-0001", crewId: "芙蓉-1" });
+    expect(orderAtWork(leak("a", T0, { order: { ...order, crew_id: null, state: "waiting" } }))).toBeNull();
+    expect(orderAtWork(leak("a", T0, { order: { ...order, state: "archived" } }))).toBeNull();
+    expect(orderAtWork(leak("a", T0, { order, state: "closed" }))).toBeNull();
+    expect(orderAtWork(null)).toBeNull();
   });
 });
 

@@ -127,6 +127,19 @@ export function momentOf(steps: readonly Step[]): Step[] {
   return steps.filter((step) => step.atMs !== null && step.atMs >= latest - MOMENT_MS).sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0));
 }
 
+/** The leak of the district that a newcomer is shown: the newest one that is being dealt with. */
+export function newestLeak(incidents: readonly Incident[]): Incident | null {
+  const open = incidents.filter((incident) => incident.kind === "leak" && incident.simulated && incident.state === "open");
+  return open.reduce<Incident | null>((newest, incident) => (newest === null || incident.received_ms > newest.received_ms ? incident : newest), null);
+}
+
+/** The order whose crew's phone can be looked at: there is a crew, and the work is not over. */
+export function orderAtWork(incident: Incident | null): { orderNo: string; crewId: string } | null {
+  const order = incident?.order ?? null;
+  if (incident?.state !== "open" || order === null || order.crew_id === null || order.state === "archived") return null;
+  return { orderNo: order.order_no, crewId: order.crew_id };
+}
+
 /** Whether the story is told to its end. */
 export const overOf = (incident: Incident | null): boolean => incident !== null && incident.state === "closed";
 

@@ -92,6 +92,8 @@ export default {
     remark_hint: "写给接班的人和抢修队看",
     actions: "操作",
     actions_none: "您的角色在此没有可用操作。",
+    steps_own: "接单、到场、到访不遇、已控制、查漏、复气和归档，只由现场的抢修人员在手机上登记：没有信号时手机先存下，恢复后按真实时间补报。值班台只代录严密性试验。",
+    test_later: "查明原因后，才能代录。",
     never_open: "阀门从不在工作台打开：必须由抢修人员在现场、严密性试验合格后，在表前开启。",
     act: {
       close: "切断阀门", report: "请表具立即上报", report_detector: "请报警器立即上报", self_test: "报警器自检", reassign: "改派", nearest: "最近的空闲抢修队", test: "代录严密性试验", acknowledge: "知悉", remark: "备注",
@@ -205,6 +207,8 @@ export default {
     remark_hint: "Read by the next shift and by the crew",
     actions: "Actions",
     actions_none: "Your role has no action here.",
+    steps_own: "Accept, on site, no access, made safe, leak search, restore gas and archive are entered by the technician on site alone: without reception the phone keeps them and reports them later with their true times. The desk enters the tightness test only.",
+    test_later: "It can be entered once the cause is recorded.",
     never_open: "A valve is never opened from a desk: only by the technician on site, after a passed tightness test, at the meter.",
     act: {
       close: "Close the valve", report: "Ask the meter to report", report_detector: "Ask the detector to report", self_test: "Detector self-test", reassign: "Send another crew", nearest: "the nearest free crew", test: "Enter a tightness test", acknowledge: "Acknowledge", remark: "Remark",

@@ -5,7 +5,8 @@ import { byTime, told } from "./story";
 
 const T = 1_775_120_400_000;
 let count = 0;
-const entry = (kind: string, at = 0): Entry => ({ entry_id: `event:${(count += 1)}`, at_ms: T + at, kind, actor: "line", detail: {}, zh: kind, en: kind });
+const NTH = ["opened", "close_sent", "order_sent", "created", "call_placed"];
+const entry = (kind: string, at = 0): Entry => ({ entry_id: `event:${String((count += 1)).padStart(3, "0")}`, at_ms: T + at, nth: NTH.indexOf(kind), kind, actor: "line", detail: {}, zh: kind, en: kind });
 const clocks = (known: Partial<Record<keyof Clocks, number>>): Clocks =>
   Object.fromEntries(Object.entries(known).map(([name, at]) => [name, T + (at ?? 0)])) as unknown as Clocks;
 
@@ -14,6 +15,16 @@ describe("the story", () => {
     const entries = [entry("close_sent"), entry("opened"), entry("created"), entry("call_placed", 20)].sort(byTime);
     const found = told(entries, clocks({ T0: -4000, T2: 0, T3: 0, T8: 0, T6a: 20 }));
     expect(found.map((each) => [each.entry.kind, ...each.clocks])).toEqual([["opened", "T2"], ["close_sent", "T3"], ["created", "T8"], ["call_placed", "T6a"]]);
+  });
+
+  it("stands in one order, whether it was read or heard live, in whichever order it came", () => {
+    const all = [entry("opened"), entry("close_sent"), entry("order_sent"), entry("created"), entry("call_placed"), entry("call_placed")];
+    const orders = [all, [...all].reverse(), [3, 0, 5, 2, 4, 1].map((at) => all[at] as Entry)];
+    for (const order of orders) {
+      let heard: Entry[] = [];
+      for (const each of order) heard = [...heard, each].sort(byTime);
+      expect(heard).toEqual(all);
+    }
   });
 
   it("gives a clock to one sentence alone, and to none where nobody speaks of it", () => {

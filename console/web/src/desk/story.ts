@@ -16,9 +16,9 @@ const KINDS: Partial<Record<ClockName, readonly string[]>> = {
   T12: ["make_safe", "made_safe"], T13: ["pass_test", "tightness_test"], T14: ["restore"],
 };
 
-/** Oldest first; what opened the incident comes before whatever else carries the same millisecond. */
+/** In the order in which it happened, as the API gives it: also within a millisecond, and for what was heard live. */
 export function byTime(a: Entry, b: Entry): number {
-  return a.at_ms - b.at_ms || Number(b.kind === "opened") - Number(a.kind === "opened");
+  return a.at_ms - b.at_ms || a.nth - b.nth || (a.entry_id < b.entry_id ? -1 : 1);
 }
 
 export function told(entries: readonly Entry[], clocks: Clocks): Told[] {

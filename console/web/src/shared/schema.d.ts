@@ -1410,6 +1410,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/demo/crews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Crews that people play now · 由人扮演的抢修队
+         * @description For each of them the simulated technicians wait.
+         */
+        get: operations["crews_api_v1_demo_crews_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo/crew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Play the crew of an order · 扮演抢修队
+         * @description The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him.
+         */
+        post: operations["play_crew_api_v1_demo_crew_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1600,6 +1640,11 @@ export interface components {
             coord_datum: string | null;
             /** Made By */
             made_by: string;
+            /**
+             * Late
+             * @description it was taken without reception and told later: it reached the platform at `received_ms`
+             */
+            readonly late: boolean;
         };
         /**
          * AuditRecord
@@ -2360,6 +2405,19 @@ export interface components {
             technicians: components["schemas"]["Technician"][];
         };
         /**
+         * CrewPlayed
+         * @description A crew that a person plays: the simulated technicians leave its orders to him.
+         */
+        CrewPlayed: {
+            /** Crew Id */
+            crew_id: string;
+            /**
+             * Left S
+             * @description s until the simulated crew goes on, if the technician's page gives no sign of life
+             */
+            left_s: number;
+        };
+        /**
          * CrewPosition
          * @description Where a crew is.
          */
@@ -2381,6 +2439,14 @@ export interface components {
              * @enum {string}
              */
             coord_datum: "WGS-84" | "GCJ-02";
+        };
+        /**
+         * CrewsPlayed
+         * @description The crews that people play now, the last one heard of first.
+         */
+        CrewsPlayed: {
+            /** Items */
+            items: components["schemas"]["CrewPlayed"][];
         };
         /**
          * DemoBuilding
@@ -2868,9 +2934,14 @@ export interface components {
             entry_id: string;
             /**
              * At Ms
-             * @description Unix ms
+             * @description Unix ms; of a step that was told later, when it was done
              */
             at_ms: number;
+            /**
+             * Nth
+             * @description of two entries of one millisecond, the one with the smaller number happened first
+             */
+            nth: number;
             /** Kind */
             kind: string;
             /** Actor */
@@ -5047,6 +5118,18 @@ export interface components {
             name: string;
             /** Display */
             display: string;
+        };
+        /**
+         * PlayCrew
+         * @description Whose crew somebody wants to play: that of this order.
+         */
+        PlayCrew: {
+            /**
+             * Order No
+             * @description the number spoken on the phone
+             * @example QX-260402-0017
+             */
+            order_no: string;
         };
         /**
          * PromiseCount
@@ -12589,6 +12672,170 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BuildingLeakBegun"];
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not found / 没有找到 */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Refused by the station / 站点拒绝 */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too large / 内容过大 */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request not understood / 请求内容有误 */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    crews_api_v1_demo_crews_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CrewsPlayed"];
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not found / 没有找到 */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    play_crew_api_v1_demo_crew_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlayCrew"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CrewPlayed"];
                 };
             };
             /** @description Not signed in / 未登录 */

@@ -1,57 +1,16 @@
-// Users, tokens and audit records as the API gives them.
+// Users, tokens and audit records, by the types that are generated from the API.
 
+import type { components } from "@/shared/schema";
 import type { Right, Role } from "@/shared/session";
 
-export interface User {
-  user_id: string;
-  name: string;
-  display: string;
-  roles: Role[];
-  districts: string[] | null;
-  technician_id: string | null;
-  crew_id: string | null;
-  language: "zh" | "en";
-  made_ms: number;
-  made_by: string;
-  changed_ms: number;
-  disabled_ms: number | null;
-  has_password: boolean;
-  seen_ms: number | null;
-}
-export interface UserWithLink {
-  user: User;
-  password_link?: string | null;
-}
-export interface Token {
-  token_id: string;
-  name: string;
-  rights: Right[];
-  districts: string[] | null;
-  made_ms: number;
-  made_by: string;
-  ends_ms: number;
-  ended_ms: number | null;
-  ended_by: string | null;
-  seen_ms: number | null;
-}
-export interface AuditRecord {
-  audit_no: number;
-  at_ms: number;
-  who: string;
-  via: string;
-  what: string;
-  zh: string;
-  en: string;
-  about: string;
-  reason: string;
-  origin: string;
-  detail: Record<string, unknown>;
-}
-export interface District {
-  district_code: string;
-  name_zh: string;
-  name_en: string;
-}
+type Schemas = components["schemas"];
+
+export type User = Schemas["User"];
+export type UserWithLink = Schemas["UserWithLink"];
+export type Token = Schemas["Token"];
+export type MadeToken = Schemas["MadeToken"];
+export type AuditRecord = Schemas["AuditRecord"];
+export type District = Pick<Schemas["District"], "district_code" | "name_zh" | "name_en">;
 
 /** What a token may carry: the rights of a machine. */
 export const TOKEN_RIGHTS: readonly Right[] = ["read", "read_people", "remark", "hotline", "close_valve", "device_command", "order_step", "order_desk", "assign", "hold", "task"];

@@ -73,6 +73,11 @@ export default {
     hold_why: "解除理由",
     hold_inspected: "已上门检查",
     hold_lift_means: "解除保持不会开阀：只有现场人员在表端按键才能开阀。",
+    hold_credit: "余额 {n} 元",
+    hold_lifted_why: {
+      tightness_passed: "严密性试验合格", restored: "已复气", closed_without_gas: "未复气，阀门保持切断", superseded: "由新的事件接替", order_archived: "抢修单已归档",
+      opened_at_the_meter: "住户在表前打开", passed_on: "转由新的事件保持",
+    },
     hold_lift_authority: {
       safety: "由本单合格的严密性试验解除",
       arrears: "缴费后自动解除",
@@ -198,6 +203,11 @@ export default {
     hold_why: "Why it is lifted",
     hold_inspected: "an inspection was made on site",
     hold_lift_means: "Lifting a hold opens nothing: only a person at the meter opens the valve.",
+    hold_credit: "credit {n} CNY",
+    hold_lifted_why: {
+      tightness_passed: "tightness test passed", restored: "gas restored", closed_without_gas: "gas not restored, the valve stays closed", superseded: "a new incident took over",
+      order_archived: "order archived", opened_at_the_meter: "opened at the meter", passed_on: "held by a new incident from now on",
+    },
     hold_lift_authority: {
       safety: "lifted by the passed tightness test of its own order",
       arrears: "lifted by the payment itself",

@@ -1,23 +1,8 @@
-// Things of the home's page that the API gives beside the shared ones.
+// Things of the home's page, by the types that are generated from the API.
 
-import type { Words } from "@/shared/model";
+import type { components } from "@/shared/schema";
 
-export interface HomeCondition {
-  home_id: string;
-  address_zh: string;
-  address_en: string;
-  simulated: boolean;
-  device_id: string;
-  condition: string;
-  condition_words: Words;
-  cause: string;
-  cause_words: Words;
-  since_ms: number;
-}
+type Schemas = components["schemas"];
 
-export interface Contact {
-  position: number;
-  name: string;
-  role: string;
-  phone: string;
-}
+export type HomeCondition = Schemas["HomeCondition"];
+export type Contact = Schemas["Contact"];

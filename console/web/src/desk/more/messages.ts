@@ -21,6 +21,7 @@ export default {
     simulated: "模拟",
     note: "说明",
     none: "无",
+    picture: { title: "照片与签名", none: "没有照片或签名。", photo: "照片", signature: "签名", of: "{kind}，{at}", late: "补报，{at} 收到" },
   },
   en: {
     orders: "Orders",
@@ -42,5 +43,6 @@ export default {
     simulated: "simulated",
     note: "Note",
     none: "none",
+    picture: { title: "Photos and signatures", none: "No photo or signature.", photo: "Photo", signature: "Signature", of: "{kind}, {at}", late: "reported later, received {at}" },
   },
 };

@@ -1,25 +1,14 @@
-// The board as the API gives it.
+// Orders, the board and pictures, by the types that are generated from the API.
 
-import type { Order } from "@/shared/model";
-import type { Board, Column } from "./board";
+import type { components } from "@/shared/schema";
 
-export type BoardOrder = Order & { since_ms: number };
+type Schemas = components["schemas"];
 
-export type BoardAnswer = Board<BoardOrder> & {
-  counts: Record<Column, { count: number; oldest_ms: number | null }>;
-  now_ms: number;
-};
+export type BoardOrder = Schemas["BoardOrder"];
+export type BoardAnswer = Schemas["Board"];
+export type Attachment = Schemas["Attachment"];
 
-export interface Attachment {
-  attachment_id: string;
-  order_no: string;
-  kind: string;
-  media_type: string;
-  happened_ms: number;
-  made_by: string;
-}
-
-/** Addresses of an order's place, whatever else it tells. */
+/** What the API leaves open: addresses of an order's place, whatever else it tells. */
 export interface Place {
   address_zh?: string;
   address_en?: string;

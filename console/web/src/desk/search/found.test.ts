@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Found, grouped, moved, pageOf } from "./found";
 
 const found = (kind: Found["kind"], id: string, home_id: string | null = null): Found => ({
-  kind, id, home_id, title_zh: id, title_en: id, detail_zh: "", detail_en: "",
+  kind, id, home_id, open_incident_id: null, title_zh: id, title_en: id, detail_zh: "", detail_en: "",
 });
 
 describe("what is found", () => {

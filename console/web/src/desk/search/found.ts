@@ -1,25 +1,16 @@
 // What a search finds: grouped by kind, in one order for the arrow keys, each with the address of its page.
 
+import type { components } from "@/shared/schema";
+
+type Schemas = components["schemas"];
+
 export const KINDS = ["home", "order", "device", "incident"] as const;
 export type Kind = (typeof KINDS)[number];
 
-export interface Found {
-  kind: Kind;
-  id: string;
-  title_zh: string;
-  title_en: string;
-  detail_zh: string;
-  detail_en: string;
-  home_id: string | null;
-  /** An incident of its home is open. */
-  open_incident_id?: string | null;
-}
-
-export interface SearchAnswer {
-  items: Found[];
-  /** false: telephones were not searched, the role may not. */
-  telephones: boolean;
-}
+/** `open_incident_id`: an incident of its home is open. */
+export type Found = Schemas["SearchHit"];
+/** `telephones` false: telephones were not searched, the role may not. */
+export type SearchAnswer = Schemas["SearchAnswer"];
 
 export interface Group {
   kind: Kind;
