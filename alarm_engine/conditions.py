@@ -28,7 +28,6 @@ CONDITIONS_IN_FORCE: Final[LiteralString] = "SELECT * FROM home_conditions WHERE
 _MOST_A_TICK: Final = 1_000
 _MOST_ENLISTED_A_TICK: Final = 3_000
 _STOOD_STILL_S: Final = 5.0
-_MANY: Final = 10_000
 
 
 class Conditions:
@@ -219,9 +218,8 @@ class Conditions:
             device = next(self._enlisting, None)
             if device is None:
                 self._enlisting, self._book.sizes = None, self._counting
-                if len(self._watches) >= _MANY:
-                    # They hold no cycles; a search among them would stop the loop for a good part of a second.
-                    gc.freeze()
+                # What was loaded lives on and holds no cycles; a search among it would stop the loop, for a city half a second.
+                gc.freeze()
                 return
             watch = self._enlist(device)
             # A home is counted with its first detector.

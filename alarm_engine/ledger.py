@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ import structlog
 from pydantic_core import to_json
 
 from alarm_engine import metrics
-from alarm_engine.rows import Row, Rows
+from alarm_engine.rows import TABLES, Row, Rows
 from alarm_engine.state import Done
 from core.clock import Clock
 
@@ -30,6 +30,7 @@ Connection = psycopg.AsyncConnection[Any]
 _MOST_AT_ONCE = 500
 _MOST_ROWS_AT_ONCE = 5_000
 _RETRY_S = 0.25
+_GATHER_S = 0.01
 _CONNECT_S = 2
 _STATEMENT_S = 10.0
 _MERGE_FROM = 2_000
@@ -203,6 +204,9 @@ class Ledger:
                 self._idle.set()
                 await self._wake.wait()
                 self._wake.clear()
+                if self._waiting and all(entry.number is not None for entry in self._waiting):
+                    # The journal makes it durable: what follows within moments (an answer to a close) goes with the same statement.
+                    await asyncio.sleep(_GATHER_S)
         finally:
             if self._connection is not None:
                 await self._connection.close()
@@ -347,19 +351,19 @@ class Ledger:
 
 def lists(rows: Rows) -> dict[str, list[Row]]:
     """The rows of a bundle, as one list a table."""
-    found = ((each.name, getattr(rows, each.name)) for each in fields(rows))
+    found = ((table, getattr(rows, table)) for table in TABLES)
     return {name: list(value.values()) if isinstance(value, dict) else value for name, value in found}
 
 
 def pieces(rows: Rows, most: int = _PIECE_ROWS) -> Iterable[Rows]:
     """A bundle cut into bundles of at most ``most`` rows, in the order of the tables."""
     piece, left = Rows(), most
-    for each in fields(rows):
-        value = getattr(rows, each.name)
+    for table in TABLES:
+        value = getattr(rows, table)
         start, found = 0, list(value.items()) if isinstance(value, dict) else value
         while start < len(found):
             taken = found[start : start + left]
-            setattr(piece, each.name, dict(taken) if isinstance(value, dict) else taken)
+            setattr(piece, table, dict(taken) if isinstance(value, dict) else taken)
             start, left = start + len(taken), left - len(taken)
             if left == 0:
                 yield piece
@@ -370,7 +374,7 @@ def pieces(rows: Rows, most: int = _PIECE_ROWS) -> Iterable[Rows]:
 
 def count(rows: Rows) -> int:
     """How many rows there are in a bundle."""
-    return sum(len(getattr(rows, each.name)) for each in fields(rows))
+    return sum(len(getattr(rows, table)) for table in TABLES)
 
 
 def _position(entries: list[Entry]) -> int | None:

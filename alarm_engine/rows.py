@@ -33,4 +33,8 @@ class Rows:
         self.aliases.extend(other.aliases)
 
     def __bool__(self) -> bool:
-        return any(getattr(self, each.name) for each in fields(self))
+        return any(getattr(self, table) for table in TABLES)
+
+
+TABLES = tuple(each.name for each in fields(Rows))
+"""The tables of a bundle, in the order in which they are written."""

@@ -44,6 +44,7 @@ class ValveDesk:
         self.sleepers = Sleepers(state)
         self.watch = ValveWatch(state, self)
         self._on_tick: list[Callable[[], None]] = []
+        self._gathered: Rows | None = None
 
     # -- sending ---------------------------------------------------------------------------------------------------------------
 
@@ -70,8 +71,7 @@ class ValveDesk:
     def ask_report(self, meter: Device, incident_id: UUID, why: str) -> None:
         """Have a meter report now. Each question has an id of its own: a repeated one would be answered without a report."""
         key = command_id(incident_id, why, self._state.devices.of(meter.device_id).last_order_no)
-        record = self.order("report", meter, incident_id, key, why, "line")
-        self._state.keeper.put(Rows(commands={record.command_id: record.row()}))
+        self.write(None, self.order("report", meter, incident_id, key, why, "line"), Rows())
 
     def _issue(
         self,
@@ -139,7 +139,19 @@ class ValveDesk:
     # -- hearing ---------------------------------------------------------------------------------------------------------------
 
     def heard_ack(self, item: AckItem, newer: bool = True) -> bool:
-        """A device answered a command; False when we know no such command. ``newer``: nothing that it said later was heard before."""
+        """A device answered a command; False when we know no such command. ``newer``: nothing that it said later was heard before.
+
+        All that follows from it becomes durable together.
+        """
+        self._gathered = gathered = Rows()
+        try:
+            return self._heard(item, newer)
+        finally:
+            self._gathered = None
+            if gathered:
+                self._state.keeper.put(gathered)
+
+    def _heard(self, item: AckItem, newer: bool) -> bool:
         record = self._state.commands.get(item.command_id)
         if record is None or record.device_id != item.device_id:
             metrics.acks_unknown.inc()
@@ -329,10 +341,12 @@ class ValveDesk:
         self.write(incident, record, rows)
 
     def write(self, incident: Incident | None, record: CommandRecord | None, rows: Rows) -> None:
-        """Have all of it made durable together."""
+        """Have all of it made durable together, and with all else that follows from the answer that is being heard."""
         if incident is not None:
             rows.incidents[incident.incident_id] = incident.row()
         if record is not None:
             rows.commands[record.command_id] = record.row()
-        if rows:
+        if self._gathered is not None:
+            self._gathered.add(rows)
+        elif rows:
             self._state.keeper.put(rows)

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +68,11 @@ class Spread:
         """Of at least one value."""
         found = sorted(milliseconds)
         return cls(statistics.median(found), found[min(len(found) - 1, int(0.99 * len(found)))], found[-1])
+
+    @classmethod
+    def typical(cls, rounds: "Sequence[Spread]") -> "Spread":
+        """The median of each figure over rounds: a machine that stood still in one of them says nothing of what is measured."""
+        return cls(*(statistics.median(figures) for figures in zip(*map(astuple, rounds), strict=True)))
 
     def __str__(self) -> str:
         return f"{self.p50:.1f} / {self.p99:.1f} / {self.longest:.1f}"
@@ -226,7 +231,9 @@ def main() -> int:
             terminal.say("逐起泄漏，观察大屏…", "leaks one by one, seen on the wall ...")
             seen = seen_after(platform, people, some(20))
             terminal.say("观看人数与关阀时延…", "leaks beside people who watch ...")
-            rows = [(seats, *beside_seats(platform, people, seats, some(_LEAKS))) for seats in (0, options.seats) * 2]
+            watched: dict[int, list[tuple[Spread, int]]] = {0: [], options.seats: []}
+            for seats in (0, options.seats) * _ROUNDS:
+                watched[seats].append(beside_seats(platform, people, seats, some(_LEAKS)))
             with _at_lowest_priority(find()) as program:
                 screens = play.chromium.launch(executable_path=program, args=list(OPTIONS))
                 drawn = beside_browsers(platform, people.elsewhere(screens), options.seats, some(_LEAKS))
@@ -246,8 +253,10 @@ def main() -> int:
     print(f"{os.cpu_count()} cores; {options.homes:,} homes; ms, p50 / p99 / longest.\n")
     print("| what | ms |\n|---|---|")
     print(f"| detector's message -> incident on the wall, 20 leaks | {seen} |")
-    for seats, spread, told in rows:
-        print(f"| leak -> close at the meter, {_LEAKS} leaks, {seats} watching (each was told of {told} incident events) | {spread} |")
+    for seats, rounds in watched.items():
+        told = round(statistics.mean(told for _, told in rounds))
+        what = f"{_LEAKS} leaks, {seats} watching (each was told of {told} incident events), medians of {_ROUNDS} rounds in turn"
+        print(f"| leak -> close at the meter, {what} | {Spread.typical([spread for spread, _ in rounds])} |")
     print(f"| the same beside {options.seats} browsers that draw on these cores at the lowest priority | {drawn} |")
     for path, spread in views.items():
         print(f"| first view of {path}, nothing cached, {options.incidents:,} more incidents open | {spread} |")

@@ -21,6 +21,8 @@ class Process:
     name: str
     command: tuple[str, ...]
     account: str | None = None
+    steps_back: int = 0
+    """Nice value: a station that people can wait for leaves the processor to those that a leak waits for."""
 
 
 def module(name: str) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ STATIONS: tuple[Process, ...] = (
     Process(LINE, module("gateway"), "line"),
     Process(VOICE, module("dispatch.voice")),
     Process(DISPATCH, module("dispatch"), "dispatch"),
-    Process(CONSOLE, module("console")),
+    Process(CONSOLE, module("console"), steps_back=10),
 )
 """In the order of their start: the line first, so that it listens before anybody shows it."""
 
@@ -119,7 +121,8 @@ def stations(
         if process.name in ports.observe:
             environment["GAS_SENTINEL_OBSERVE_PORT"] = str(ports.observe[process.name])
         log = folder.logs / f"{process.name}.log"
-        made.append(Station(process.name, process.command, environment, log, health_url=health.get(process.name)))
+        health_url = health.get(process.name)
+        made.append(Station(process.name, process.command, environment, log, health_url=health_url, steps_back=process.steps_back))
     return made
 
 

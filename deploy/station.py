@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from deploy.embedded.processes import dies_with_parent, last_line, stop_child
+from deploy.embedded.processes import dies_with_parent, last_line, step_back, stop_child
 
 _LOG_BYTES = 50_000_000
 _STOP_SECONDS = 10.0
@@ -52,14 +52,18 @@ class Station:
         *,
         health_url: str | None = None,
         on_line: Callable[[str], None] | None = None,
+        steps_back: int = 0,
     ) -> None:
-        """``on_line`` is given every line that the child prints on stdout (from a thread); without it stdout goes to the log."""
+        """``on_line`` is given every line that the child prints on stdout (from a thread); without it stdout goes to the log.
+        ``steps_back``: a nice value, for a process that others go before (:func:`~deploy.embedded.processes.step_back`).
+        """
         self.name = name
         self.log = log
         self.health_url = health_url
         self._command = list(command)
         self._environment = dict(environment)
         self._on_line = on_line
+        self._steps_back = steps_back
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,6 +78,12 @@ class Station:
     def start(self) -> None:
         """Start the process; its log is appended to, and set aside once it is large."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        tie, by = dies_with_parent(signal.SIGTERM), self._steps_back
+
+        def begin() -> None:
+            tie()
+            step_back(by)
+
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         with self.log.open("ab") as log:
@@ -85,7 +95,7 @@ class Station:
                 stderr=log,
                 # Ctrl-C reaches this process alone, which then stops its children in order.
                 start_new_session=True,
-                preexec_fn=dies_with_parent(signal.SIGTERM),
+                preexec_fn=begin,
             )
         if self._on_line is not None:
             threading.Thread(target=_read_lines, args=(self._child, self._on_line), name=f"{self.name}-lines", daemon=True).start()

@@ -13,7 +13,7 @@ from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 import structlog
-from psycopg.types.json import Jsonb
+from pydantic_core import to_json
 
 from alarm_engine import metrics
 from alarm_engine.device_view import DeviceViews
@@ -66,7 +66,7 @@ _TABLES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 STORE_STATE: Final = """
-INSERT INTO device_state SELECT * FROM jsonb_populate_recordset(NULL::device_state, %(rows)s)
+INSERT INTO device_state SELECT * FROM jsonb_populate_recordset(NULL::device_state, %(rows)s::jsonb)
 ON CONFLICT (device_id) DO UPDATE SET
     last_ts = excluded.last_ts, last_boot = excluded.last_boot, last_seq = excluded.last_seq, heard_ms = excluded.heard_ms,
     lane = excluded.lane, state = excluded.state, ch4_lel = excluded.ch4_lel, normal_ts = excluded.normal_ts,
@@ -82,6 +82,7 @@ ENSURE_DAYS: Final = "SELECT ensure_reading_days(%s, %s)"
 _Row = tuple[Any, ...]
 _Any = TypeVar("_Any")
 _RETRY_S: Final = 0.5
+_PIECE_ROWS: Final = 50
 
 
 class Readings:
@@ -179,7 +180,7 @@ class Readings:
 
         async def keep(_: str, found: Sequence[dict[str, object]]) -> None:
             async with connection.transaction():
-                await connection.execute(STORE_STATE, {"rows": Jsonb(found)})
+                await connection.execute(STORE_STATE, {"rows": to_json(found).decode()})
 
         async with connection.transaction():
             for table, found in rows.items():
@@ -249,8 +250,11 @@ async def _copy(connection: psycopg.AsyncConnection[Any], table: str, rows: Sequ
 async def _write(connection: psycopg.AsyncConnection[Any], statement: LiteralString, types: Sequence[str], rows: Sequence[_Row]) -> None:
     async with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(types)
-        for row in rows:
+        for number, row in enumerate(rows, 1):
             await copy.write_row(row)
+            if number % _PIECE_ROWS == 0:
+                # A leak may have come in.
+                await asyncio.sleep(0)
 
 
 def _row(item: DetectorReading | MeterReading, device_no: int) -> _Row:

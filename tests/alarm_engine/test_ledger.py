@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from alarm_engine import ledger
 from alarm_engine.incident import CommandRecord, Incident
-from alarm_engine.ledger import Ledger
+from alarm_engine.ledger import Entry, Ledger
 from alarm_engine.record import alarm_row, event, order_message, outbox_row
 from alarm_engine.rows import Rows
 from core.clock import ManualClock
@@ -146,6 +147,25 @@ async def test_a_bundle_becomes_its_rows(book: Book) -> None:
     assert (stored["kind"], stored["detail"], stored["actor"]) == ("opened", {"lane": "alarm"}, "line")
     (stored,) = await book.rows("outbox", "outbox_no")
     assert (stored["message_id"], stored["payload"]) == (order.message_id, order.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(("numbers", "statements"), [((1, 2), 1), ((None, None), 2)], ids=["in the journal", "nowhere yet"])
+async def test_what_the_journal_has_is_written_with_what_follows_at_once(
+    book: Book, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int | None, int | None], statements: int
+) -> None:
+    monkeypatch.setattr(ledger, "_GATHER_S", 1.0)
+    book.start()
+    await until(lambda: book.ledger.database_up or book.ledger.queue(Entry(entry(9), None, None, 0.0)))
+    await book.settled()
+    for at_ms, number in enumerate(numbers, 1):
+        book.ledger.queue(Entry(entry(at_ms), None, None, 0.0, number))
+        for _ in range(5):
+            # Long enough to begin to write, were it in a hurry.
+            await asyncio.sleep(0)
+    await book.settled()
+    assert await book.written() == [1, 2, 9]
+    transactions = await book.rows("(SELECT xmin AS statement, at_ms FROM incident_events WHERE at_ms < 9) AS found", "at_ms")
+    assert len({row["statement"] for row in transactions}) == statements
 
 
 async def test_the_latest_state_wins_in_one_batch_and_over_batches(book: Book) -> None:

@@ -45,6 +45,18 @@ async def test_the_meter_is_asked_after_done_and_again_when_the_proof_is_due(sta
     assert len({command.command_id for command in stage.asked}) == 2
 
 
+def test_all_that_follows_from_an_answer_becomes_durable_together(stage: Stage) -> None:
+    stage.alarm()
+    stage.ports.written.clear()
+    stage.ack("done", "closed")
+    (bundle,) = stage.ports.written
+    (incident,), (close, question) = bundle.incidents.values(), bundle.commands.values()
+    assert (incident["valve"], incident["proof"]) == ("reported_closed", "not_yet")
+    assert (close["command"], close["state"], question["command"]) == ("close_valve", "reported_closed", "report")
+    assert [entry["kind"] for entry in bundle.events] == ["reported_closed", "proof_due"]
+    assert [message["payload"]["type"] for message in bundle.outbox] == ["valve"]  # type: ignore[index]
+
+
 async def test_a_meter_that_says_nothing_proves_nothing(stage: Stage) -> None:
     stage.alarm()
     stage.ack("done", "closed")
