@@ -18,6 +18,9 @@ from tests.alarm_engine.played_disk import PlayedDisk
 from tests.alarm_engine.played_line import MadeUpTime, PlayedLine
 from tests.alarm_engine.stage import Stage
 
+_A_MOMENT_S = 0.05
+"""Of made-up time: longer than the ledger gathers."""
+
 
 def note(number: int, **detail: Any) -> Rows:
     return Rows(events=[event(UUID(int=number), number, "opened", **detail)])
@@ -44,7 +47,7 @@ class World:
         """Whether it was promised."""
         told: list[bool] = []
         self.line.keeper.put(rows, lambda: told.append(True))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_A_MOMENT_S)
         return bool(told)
 
     def stored(self) -> set[int]:
@@ -121,13 +124,13 @@ def test_a_log_written_anew_in_mid_commit_sets_nothing_back(world: World) -> Non
         assert await world.put(command(1, "sent"))
         # On its way under its first number; the log is written anew and gives it another.
         world.line.keeper.renew()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_A_MOMENT_S)
         world.database.up = True
         await asyncio.sleep(1.0)
         # Now the database alone hears what is later.
         world.disk.fail("full")
         world.line.keeper.renew()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_A_MOMENT_S)
         assert await world.put(command(1, "reported_closed"))
         await world.crash()
         await world.life()
@@ -169,7 +172,7 @@ def test_what_was_merged_with_a_refused_row_outlives_another_life(world: World) 
             await world.put(note(number, note="\0" if number == 7 else "x"))
         # Merged, and written anew as what it became.
         world.line.keeper.renew()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_A_MOMENT_S)
         await world.crash()
         world.database.up = True
         await world.life()

@@ -24,7 +24,9 @@ WAIT = 10.0
 
 
 class Client:
-    """A paho client that is connected, and hears what its subscriptions bring."""
+    """A paho client that is connected, and hears what its subscriptions bring from then on: what other tests left retained at the broker
+    that they share is not its business.
+    """
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class Client:
         kept: dict[str, Any] = {"client_id": session, "clean_session": False} if session else {}
         self._paho = paho.Client(CallbackAPIVersion.VERSION2, protocol=version, **kept)
         self._paho.username_pw_set(account, password)
-        self._paho.on_message = lambda client, data, message: self.heard.put((message.topic, bytes(message.payload)))
+        self._paho.on_message = lambda client, data, message: self._hear(message)
         self._paho.on_subscribe = lambda client, data, mid, codes, properties: self._granted.put(mid)
         self._paho.connect(LOOPBACK, port)
         self._paho.loop_start()
@@ -53,6 +55,10 @@ class Client:
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1 and wait for the broker's answer, whatever it thinks of it."""
         self._paho.publish(topic, payload, qos=1).wait_for_publish(WAIT)
+
+    def _hear(self, message: paho.MQTTMessage) -> None:
+        if not message.retain:
+            self.heard.put((message.topic, bytes(message.payload)))
 
     def close(self) -> None:
         self._paho.disconnect()
