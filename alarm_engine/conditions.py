@@ -5,7 +5,6 @@ stands still, nobody's silence grows. Decides nothing on leaks and sends nothing
 time again; what was in force before stays in force until the device itself says otherwise (:meth:`Conditions.take`).
 """
 
-import gc
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from alarm_engine.judgement.conditions import ClockBounds, Condition, power, sig
 from alarm_engine.registry_view import Placed
 from alarm_engine.rows import Row
 from alarm_engine.state import LineState
+from core import collector
 from core.ids import is_reserved
 from core.items import AlarmItem, Item, StatusItem
 from core.registry.model import Device
@@ -26,7 +26,7 @@ from core.registry.model import Device
 CONDITIONS_IN_FORCE: Final[LiteralString] = "SELECT * FROM home_conditions WHERE ended_ms IS NULL ORDER BY since_ms"
 
 _MOST_A_TICK: Final = 1_000
-_MOST_ENLISTED_A_TICK: Final = 3_000
+_MOST_ENLISTED: Final = 300
 _STOOD_STILL_S: Final = 5.0
 
 
@@ -141,7 +141,7 @@ class Conditions:
     def tick(self) -> None:
         """Once a second: whose silence became too long, whose preheat lasts; write down what began and ended. Bounded, some ms at most."""
         self._listen()
-        self._enlist_some()
+        self.enlist()
         self._hubs_lost()
         for slot, watch in self._wheel.turn(self._listened, _MOST_A_TICK):
             if watch.slot == slot:
@@ -205,8 +205,8 @@ class Conditions:
 
     # -- who is watched --------------------------------------------------------------------------------------------------------
 
-    def _enlist_some(self) -> None:
-        """Follow the registry, a piece a tick."""
+    def enlist(self) -> None:
+        """Follow the registry, a piece of a millisecond or two at a time; call it often, a city is a thousand pieces."""
         registry = self._state.registry
         if registry.version != self._enlisted_version:
             self._enlisted_version = registry.version
@@ -214,18 +214,18 @@ class Conditions:
             self._counting = {}
         if self._enlisting is None:
             return
-        for _ in range(_MOST_ENLISTED_A_TICK):
+        for _ in range(_MOST_ENLISTED):
             device = next(self._enlisting, None)
             if device is None:
                 self._enlisting, self._book.sizes = None, self._counting
-                # What was loaded lives on and holds no cycles; a search among it would stop the loop, for a city half a second.
-                gc.freeze()
-                return
+                break
             watch = self._enlist(device)
             # A home is counted with its first detector.
             if watch is not None and registry.detectors.get(watch.home_id, ())[:1] == (device.device_id,):
                 building = building_of(registry.homes[watch.home_id])
                 self._counting[building] = self._counting.get(building, 0) + 1
+        if len(self._watches) >= collector.MANY:
+            collector.let_be()
 
     def _enlist(self, device: Device) -> Watch | None:
         home = None if device.home_id is None else self._state.registry.homes.get(device.home_id)

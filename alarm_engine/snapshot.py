@@ -5,11 +5,9 @@ and not believed. Refuses to know how the line uses them.
 """
 
 import asyncio
-import gc
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from operator import attrgetter
 from pathlib import Path
@@ -24,6 +22,7 @@ from alarm_engine.local_file import LocalFileError, Writing, read_lines
 from alarm_engine.picture import Picture
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.state import LineState
+from core import collector
 from core.registry.model import Contact, Device, Home
 
 log = structlog.get_logger()
@@ -199,24 +198,11 @@ def _read_registry(lines: list[bytes]) -> RegistryView:
     if (what, form) != ("registry", 1):
         raise ValueError("another version of the registry's file")
     view = RegistryView()
-    with _collector_paused():
+    with collector.paused(view.homes):
         _fill(view, lines[1:], version, homes)
     if (len(view.homes), len(view.devices)) != (homes, devices):
         raise ValueError("homes or devices are missing")
     return view
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No search for reference cycles among a city's rows, which hold none: it took most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 def _fill(view: RegistryView, lines: list[bytes], version: int, homes: int) -> None:

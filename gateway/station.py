@@ -32,7 +32,7 @@ from alarm_engine.settings import LineSettings
 from alarm_engine.snapshot import Snapshots
 from alarm_engine.state import LineState
 from alarm_engine.watchman import Watchman
-from core import observe, topics
+from core import collector, observe, topics
 from core.clock import Clock
 from core.ids import CANARY_HOME
 from core.mqtt.link import RECEIVE_MAX, Link
@@ -272,12 +272,13 @@ class Line:
         if rows.version > self.state.registry.version:
             # A city in one go would stop the loop for a second; in pieces no leak waits for it.
             fresh = self.state.registry.copy()
-            for homes in _pieces(rows.homes):
-                fresh.apply(homes, (), rows.version)
-                await asyncio.sleep(0)
-            for devices in _pieces(rows.devices):
-                fresh.apply((), devices, rows.version)
-                await asyncio.sleep(0)
+            with collector.paused(rows.homes):
+                for homes in _pieces(rows.homes):
+                    fresh.apply(homes, (), rows.version)
+                    await asyncio.sleep(0)
+                for devices in _pieces(rows.devices):
+                    fresh.apply((), devices, rows.version)
+                    await asyncio.sleep(0)
             self.state.registry.take_over(fresh)
             metrics.registry_version.set(rows.version)
 
@@ -287,7 +288,8 @@ class Line:
             before = self._clock.monotonic()
             await self._clock.sleep(_TICK_S)
             metrics.loop_lag.set(max(0.0, self._clock.monotonic() - before - _TICK_S))
-            for step in (self.engine.valves.tick, self.downlink.station_messages.tick, *(window.tick for window in self._windows)):
+            ticks = (self.engine.valves.tick, self.downlink.station_messages.tick, *(each.tick for each in self._windows))
+            for step in (*ticks, self.conditions.enlist):
                 try:
                     step()
                 except Exception:
@@ -393,8 +395,10 @@ async def main(settings: LineSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     observer = observe.serve(settings.observe_port, line.health) if settings.observe_port else None
+    searching = asyncio.create_task(collector.keep_short())
     try:
         await line.run(stop)
     finally:
+        searching.cancel()
         if observer is not None:
             observer.stop()

@@ -4,23 +4,19 @@ Decides that homes and devices are read as of one moment and in pieces, so that 
 the event loop of the line. Refuses to know what the reader makes of it.
 """
 
-import gc
-from collections.abc import AsyncIterator, Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
 
+from core import collector
 from core.registry.model import Contact, Device, Home
 from core.store.server_cursor import server_cursor
 
 ROWS_AT_ONCE: Final = 500
 """A few milliseconds of work between two looks at the event loop."""
-
-MANY_ROWS: Final = 10_000
-"""From here on rows are set apart from the garbage collector."""
 
 _VERSION: Final = "SELECT coalesce(max(version), 0) FROM registry_changes"
 
@@ -60,7 +56,7 @@ async def load_registry(conn: AsyncConnection[Any], since_version: int = 0) -> R
     given = {"since": since_version}
     homes: list[Home] = []
     devices: list[Device] = []
-    with _collector_paused(homes, devices):
+    with collector.paused(homes, devices):
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             row = await (await conn.execute(_VERSION)).fetchone()
@@ -88,20 +84,3 @@ def _home(columns: tuple[Any, ...]) -> Home:
     places = map(intern, names_of_places)
     values = (home_id, household_no, *places, *plain, tuple(flags), alarm_lel, meter_id, simulated, contacts, retired, version)
     return Home(*values)
-
-
-@contextmanager
-def _collector_paused(*kept: Sized) -> Iterator[None]:
-    """No search for reference cycles while rows come in, and after many rows none among them ever: they hold no cycles.
-
-    Searching a city took as long as reading it, and the search when it is done stopped the loop for 0.3 s.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if sum(map(len, kept)) >= MANY_ROWS:
-            gc.freeze()
-        if was_enabled:
-            gc.enable()

@@ -46,8 +46,9 @@ async def test_a_city_that_falls_silent_at_once_takes_many_short_ticks() -> None
     homes = [home(f"C{n}", None) for n in range(2_500)]
     stage.state.registry.apply(homes, [device(100 + n, f"CD{n}", "detector", f"C{n}") for n in range(2_500)], version=2)
     conditions = Conditions(stage.state, lambda: True)
-    for _ in range(3):
-        conditions.tick()
+    conditions.tick()
+    for _ in range(10):
+        conditions.enlist()
     await stage.clock.advance(3_000.0)
     counts = []
     for _ in range(4):
