@@ -1,9 +1,9 @@
 """``python -m benchmarks.pages``: what people wait for at a page, in a real Chromium before a whole platform.
 
-Three figures: how soon an incident stands on the wall after its detector's message; whether ten people who watch slow the line, once
-with what their browsers ask alone, once with the browsers themselves drawing on this machine at the lowest priority; and the first view
-of wall and desk with nothing cached, a city registered and a thousand incidents open, beside the sign-in page, which reads nothing and is
-what the same browser needs in any case. Prints figures and judges nothing.
+Three figures: how soon an incident stands on the wall after its detector's message; the first view of wall and desk with nothing cached,
+a city registered and a thousand incidents open, beside the sign-in page, which reads nothing and is what the same browser needs in any
+case; and whether ten people who watch slow the line, once with what their browsers ask alone, once with the browsers themselves drawing
+on this machine at the lowest priority. Prints figures and judges nothing.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from benchmarks.leaks import LeakingHomes, Times
 from benchmarks.platform_stage import HomeOnAir, RunningPlatform, quiet_platform
 from benchmarks.seats import COOKIE
 from core.errors import LinkError, UserError
+from core.log import configure
 from deploy.terminal import Terminal, spoken_language
 from tests.browser.chromium import OPTIONS, find
 
@@ -218,6 +219,7 @@ def main() -> int:
     parser.add_argument("--seats", type=int, default=10, help="people who watch · 同时观看人数")
     options = parser.parse_args()
     terminal = Terminal(spoken_language())
+    configure("benchmark", "error")
     try:
         terminal.say(f"启动 {options.homes} 户的平台…", f"starting a platform with {options.homes:,} homes ...")
         with quiet_platform(options.homes) as platform, sync_playwright() as play:
@@ -230,6 +232,9 @@ def main() -> int:
 
             terminal.say("逐起泄漏，观察大屏…", "leaks one by one, seen on the wall ...")
             seen = seen_after(platform, people, some(20))
+            terminal.say(f"{options.incidents} 户泄漏…", f"{options.incidents:,} homes leak ...")
+            leak(platform, some(options.incidents), _STORM_SPACING_S)
+            views = {path: Spread.of([people.first_view(path) for _ in range(_ROUNDS)]) for path in _READY}
             terminal.say("观看人数与关阀时延…", "leaks beside people who watch ...")
             watched: dict[int, list[tuple[Spread, int]]] = {0: [], options.seats: []}
             for seats in (0, options.seats) * _ROUNDS:
@@ -238,9 +243,6 @@ def main() -> int:
                 screens = play.chromium.launch(executable_path=program, args=list(OPTIONS))
                 drawn = beside_browsers(platform, people.elsewhere(screens), options.seats, some(_LEAKS))
                 screens.close()
-            terminal.say(f"再有 {options.incidents} 户泄漏…", f"{options.incidents:,} homes leak ...")
-            leak(platform, some(options.incidents), _STORM_SPACING_S)
-            views = {path: Spread.of([people.first_view(path) for _ in range(_ROUNDS)]) for path in _READY}
             browser.close()
     except UserError as error:
         terminal.refuse(error)
@@ -253,13 +255,13 @@ def main() -> int:
     print(f"{os.cpu_count()} cores; {options.homes:,} homes; ms, p50 / p99 / longest.\n")
     print("| what | ms |\n|---|---|")
     print(f"| detector's message -> incident on the wall, 20 leaks | {seen} |")
+    for path, spread in views.items():
+        print(f"| first view of {path}, nothing cached, {options.incidents:,} incidents open | {spread} |")
     for seats, rounds in watched.items():
         told = round(statistics.mean(told for _, told in rounds))
         what = f"{_LEAKS} leaks, {seats} watching (each was told of {told} incident events), medians of {_ROUNDS} rounds in turn"
         print(f"| leak -> close at the meter, {what} | {Spread.typical([spread for spread, _ in rounds])} |")
     print(f"| the same beside {options.seats} browsers that draw on these cores at the lowest priority | {drawn} |")
-    for path, spread in views.items():
-        print(f"| first view of {path}, nothing cached, {options.incidents:,} more incidents open | {spread} |")
     print(f"\nfirst view of the wall : sign-in page = {views['/wall'].p50 / views['/signin'].p50:.1f}")
     return 0
 

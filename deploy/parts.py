@@ -36,7 +36,7 @@ STATIONS: tuple[Process, ...] = (
     Process(LINE, module("gateway"), "line"),
     Process(VOICE, module("dispatch.voice")),
     Process(DISPATCH, module("dispatch"), "dispatch"),
-    Process(CONSOLE, module("console"), steps_back=10),
+    Process(CONSOLE, module("console"), steps_back=5),
 )
 """In the order of their start: the line first, so that it listens before anybody shows it."""
 
