@@ -17,6 +17,7 @@ from baresip.events import Event, StackEvent
 from baresip.ua import UserAgent
 
 from core.errors import GasSentinelError
+from core.sound_ports import SOUND_PORTS
 from dispatch.voice.route import SIMULATED_HOST, is_loopback
 from dispatch.voice.settings import VoiceSettings
 
@@ -106,6 +107,7 @@ class TelephoneNetwork:
                 max_concurrent_calls=settings.max_concurrent_calls + SPARE_LINES,
                 rtp_timeout=0,
                 native_log_level="warning",
+                extra_config_text=SOUND_PORTS,
             )
         )
         if settings.sim_sip_proxy:

@@ -18,6 +18,7 @@ from baresip.ua import UserAgent
 from pydantic import BaseModel, ValidationError
 
 from core.clock import SystemClock
+from core.sound_ports import SOUND_PORTS
 from simulator.phones.behaviour import MANNERS, Behaviour, drawn
 from simulator.phones.lines import BehaviourSet, PhoneReport, Ready, SetBehaviour
 from simulator.phones.phone import Phone
@@ -127,7 +128,7 @@ async def _start_stack(host: str) -> tuple[Runtime, int]:
                     max_concurrent_calls=None,
                     expose_headers=(CALLED,),
                     native_log_level="error",
-                    extra_config_text=f"sip_listen {host}:{port}\n",
+                    extra_config_text=f"sip_listen {host}:{port}\n{SOUND_PORTS}",
                 )
             )
         except BaresipError:
