@@ -1,7 +1,6 @@
 """A page never lets anybody take old for new: it says within three seconds that it is stale and since when, and catches up by itself."""
 
 import re
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -15,11 +14,8 @@ from tests.console.stage import T0, Records, Served
 def test_a_dead_line_is_said_within_three_seconds_and_what_was_missed_is_shown(
     console: Served, records: Records, seat: Seat, path: str
 ) -> None:
-    address = urlsplit(console.url)
-    assert address.hostname is not None
-    assert address.port is not None
     records.home(1)
-    with Line((address.hostname, address.port)) as line:
+    with Line(console.url) as line:
         page = seat("operator", path=path, url=line.url, expected=("/api/v1/events",))
         live = page.locator(".live").first
         expect(live).to_have_attribute("data-state", "live")

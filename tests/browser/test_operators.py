@@ -3,7 +3,6 @@
 import base64
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
@@ -80,10 +79,7 @@ def test_of_two_who_take_a_shift_at_once_one_takes_it_and_the_other_sees_who(con
     records.incident(1)
     leaving = seat("operator", path="/desk/handover", language="en")
     first = seat("operator", path="/desk/handover", language="en")
-    address = urlsplit(console.url)
-    assert address.hostname is not None
-    assert address.port is not None
-    with Line((address.hostname, address.port)) as line:
+    with Line(console.url) as line:
         refused = ("/api/v1/events", "409 (Conflict)")
         second = seat("operator", path="/desk/handover", language="en", url=line.url, expected=refused)
         # Who leaves names an owner for the one thing that is open, and signs; both others see it.

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Seat
-from tests.browser.reception import Reception, reception_before
+from tests.browser.line import Line
 from tests.browser.technician import ORDER_NO, TECHNICIAN, Visit, now_ms, stations
 from tests.console.stage import Records, Served
 
@@ -49,10 +49,10 @@ def visit(records: Records, console: Served) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def reception(console: Served) -> Iterator[Reception]:
-    """What lies between his phone and the console, to be lost."""
-    with reception_before(console.url) as found:
-        yield found
+def line(console: Served) -> Iterator[Line]:
+    """What lies between his phone and the console."""
+    with Line(console.url) as between:
+        yield between
 
 
 def phone(seat: Seat, language: str = "zh", path: str = "/field/", url: str = "") -> Page:
@@ -144,10 +144,8 @@ def test_from_the_new_order_to_the_archive(visit: Visit, seat: Seat) -> None:
     assert {actor for _, actor, _ in visit.steps()} == {TECHNICIAN}
 
 
-def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
-    visit: Visit, seat: Seat, records: Records, reception: Reception
-) -> None:
-    page = phone(seat, url=reception.url)
+def test_a_visit_without_reception_is_told_in_order_with_its_true_times(visit: Visit, seat: Seat, records: Records, line: Line) -> None:
+    page = phone(seat, url=line.url)
     page.get_by_role("alertdialog").get_by_role("button", name="查看").click()
     press(page, "接单")
     expect(page.get_by_role("button", name="我已到场")).to_be_visible()
@@ -155,7 +153,7 @@ def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
     until_all_told(page)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
-    reception.there = False
+    line.lose()
     began = now_ms()
     press(page, "我已到场")
     page.get_by_label("门外读数").fill("1")
@@ -169,7 +167,7 @@ def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
     page.close()
     page = page.context.new_page()
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(reception.url + "/field/")
+    page.goto(line.url + "/field/")
     until(page, "3 项待上报")
     page.get_by_role("link", name=re.compile(ORDER_NO)).click()
     page.get_by_role("radio", name="接头").click()
@@ -177,7 +175,7 @@ def test_a_visit_without_reception_is_told_in_order_with_its_true_times(
     ended = now_ms()
     until(page, "4 项待上报")
     assert visit.state() == "accepted"
-    reception.there = True
+    line.find()
     page.context.set_offline(False)
     until_done(page, visit, "accept", "arrive", "make_safe", "record_cause")
     until_all_told(page)
