@@ -8,23 +8,21 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import psycopg
 import structlog
-from psycopg.rows import dict_row
 
 from alarm_engine import metrics
 from alarm_engine.canary_rows import CanaryRows
-from alarm_engine.conditions import CONDITIONS_IN_FORCE, Conditions
+from alarm_engine.conditions import Conditions
 from alarm_engine.engine import Engine
 from alarm_engine.incident import Incident
 from alarm_engine.keeper import Keeper, journal_of
 from alarm_engine.ledger import Ledger
-from alarm_engine.picture import Picture
-from alarm_engine.recovery import reconcile, recover, rename, restore, resume
+from alarm_engine.recovery import resume
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.requests import Requests
 from alarm_engine.rows import Rows
@@ -38,11 +36,11 @@ from core.ids import CANARY_HOME
 from core.mqtt.link import RECEIVE_MAX, Link
 from core.mqtt.port import Incoming, RetainHandling, Subscription
 from core.observe import Health
-from core.registry.reading import load_registry
 from core.station import ValveKnowledge
 from gateway.canary import Canary
 from gateway.decode import Rejection
 from gateway.down import Downlink
+from gateway.knowledge import Knowledge
 from gateway.lane import Lane
 from gateway.line_lock import LineLock
 from gateway.quarantine import Quarantine
@@ -53,12 +51,6 @@ log = structlog.get_logger()
 
 _TICK_S = 0.05
 _LOOK_S = 1.0
-_PIECE = 1_000
-_FIRST_LOOK_S = 2.0
-_REPLAY_S = 60.0
-JOURNAL_POSITION = "SELECT position FROM line_journal WHERE identity = %(journal)s"
-FORMER_JOURNALS = "DELETE FROM line_journal WHERE identity <> %(journal)s"
-_Row = TypeVar("_Row")
 
 
 class Line:
@@ -87,6 +79,7 @@ class Line:
         if self.snapshots is not None:
             saved = self.snapshots
             self.keeper.pictured = lambda: saved.number
+        self.knowledge = Knowledge(dsn, self.state, self.engine, self.keeper, self.ledger, self.snapshots, self.conditions, self.lock)
         lane = Lane(self.engine, self.readings, self.quarantine, self.downlink.ack, clock, self.conditions)
         # A RETAIN flag where none belongs is seen and counted; retained status comes once, not at every reconnect.
         alarm, ack, telemetry = (
@@ -100,9 +93,6 @@ class Line:
         self.downlink.attach(self.alarm_link)
         self._ready = False
         self._answering = asyncio.Lock()
-        self._met = asyncio.Event()
-        """The database is ours, and what it knows is known."""
-        self._alone = False
 
     def _link(self, client_id: str, lane: Lane, subscriptions: tuple[str | Subscription, ...]) -> Link:
         window = Window(client_id, RECEIVE_MAX, self._settings.release_after_s)
@@ -141,7 +131,7 @@ class Line:
         tasks: list[asyncio.Task[None]] = []
         stopping = asyncio.create_task(stop.wait())
         try:
-            words = await self._begin(stopping, tasks)
+            words = await self.knowledge.know(stopping, tasks)
             if words is not None:
                 await self._decide(stopping, tasks, words)
         finally:
@@ -150,75 +140,6 @@ class Line:
             await asyncio.gather(stopping, *tasks, return_exceptions=True)
             await self.keeper.close()
             await self.lock.release()
-
-    async def _begin(self, stopping: "asyncio.Task[bool]", tasks: list["asyncio.Task[None]"]) -> list[dict[str, Any]] | None:
-        """Know what there is to know: from the database, or from our own files where it does not answer at once. None: told to stop.
-
-        Returns what dispatch has to be told again.
-        """
-        left = await asyncio.to_thread(self.keeper.open)
-        saved = self.snapshots
-        picture = None if saved is None else await asyncio.to_thread(saved.read_picture)
-        self.ledger.prepare = self._meet_database
-        tasks += [asyncio.create_task(self.ledger.run()), asyncio.create_task(self.keeper.run())]
-        met = asyncio.create_task(self._met.wait())
-        registry = None
-        if saved is not None and saved.has_registry:
-            await asyncio.wait([met, stopping, tasks[0]], timeout=_FIRST_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
-            if not (self._met.is_set() or stopping.done() or tasks[0].done()):
-                registry = await asyncio.to_thread(saved.read_registry)
-        if registry is None:
-            # Without a registry there is nobody whom a leak could be placed with.
-            await asyncio.wait([met, stopping, tasks[0]], return_when=asyncio.FIRST_COMPLETED)
-        met.cancel()
-        if tasks[0].done():
-            tasks[0].result()
-        if stopping.done():
-            return None
-        if self._met.is_set():
-            # What the journal holds beyond the database is written first; then the database is the whole truth.
-            if not await self.ledger.drain(_REPLAY_S):
-                raise ConnectionError("the database went away while the line started")
-            async with await self._connect() as connection:
-                await self._load_registry(connection)
-                found = await recover(self.engine, connection, picture)
-                await self._take_conditions(connection)
-            log.info("line starts", homes=len(self.state.registry.homes), devices=len(self.state.registry.devices), open_incidents=found)
-            return []
-        assert registry is not None  # noqa: S101  else we had waited
-        self._alone = True
-        self.state.registry.take_over(registry)
-        metrics.registry_version.set(registry.version)
-        picture = picture or Picture()
-        behind = picture.number if picture.identity == str(self.keeper.identity) else 0
-        for number, rows in left:
-            if number > behind:
-                picture.fold(rows)
-        found = restore(self.engine, picture)
-        log.warning("line starts without the database", homes=len(self.state.registry.homes), open_incidents=found, journal=len(left))
-        return list(picture.words.values())
-
-    async def _meet_database(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """The first connection to the database, before anything is written to it."""
-        await self.lock.take_database()
-        row = await (await connection.execute(JOURNAL_POSITION, {"journal": self.keeper.identity})).fetchone()
-        await connection.execute(FORMER_JOURNALS, {"journal": self.keeper.identity})
-        self.keeper.met(0 if row is None else row[0])
-        if self._alone:
-            await self._load_registry(connection)
-            aliases = await reconcile(self.engine, connection, lambda: [entry.rows for entry in self.ledger.waiting])
-            at_ms = self._clock.now_ms()
-            for alias, key in aliases:
-                for entry in self.ledger.waiting:
-                    rename(entry.rows, alias, key)
-                self.keeper.put(
-                    Rows(aliases=[{"alias_id": str(alias), "incident_id": str(key), "at_ms": at_ms, "reason": "opened_without_database"}])
-                )
-            if aliases:
-                self.keeper.renew()
-            await self._take_conditions(connection)
-            log.info("the database is back: what it knew is taken in", aliases=len(aliases), open_incidents=len(self.state.incidents))
-        self._met.set()
 
     async def _decide(self, stopping: "asyncio.Task[bool]", tasks: list["asyncio.Task[None]"], words: list[dict[str, Any]]) -> None:
         old_rows = CanaryRows(self._dsn, self._settings, self._clock)
@@ -254,33 +175,10 @@ class Line:
 
     async def _with_database(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What is done with the database alone begins when it is there."""
-        await self._met.wait()
+        await self.knowledge.met.wait()
         await work()
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
-
-    async def _take_conditions(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(CONDITIONS_IN_FORCE)
-            self.conditions.take(await cursor.fetchall())
-
     # -- while it runs ---------------------------------------------------------------------------------------------------------
-
-    async def _load_registry(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        rows = await load_registry(connection, self.state.registry.version)
-        if rows.version > self.state.registry.version:
-            # A city in one go would stop the loop for a second; in pieces no leak waits for it.
-            fresh = self.state.registry.copy()
-            with collector.paused(rows.homes):
-                for homes in _pieces(rows.homes):
-                    fresh.apply(homes, (), rows.version)
-                    await asyncio.sleep(0)
-                for devices in _pieces(rows.devices):
-                    fresh.apply((), devices, rows.version)
-                    await asyncio.sleep(0)
-            self.state.registry.take_over(fresh)
-            metrics.registry_version.set(rows.version)
 
     async def _tick(self) -> None:
         """The line's own timer: what is due is done at most a twentieth of a second late."""
@@ -326,7 +224,7 @@ class Line:
         """Requests and registry changes: NOTIFY first, a look every second behind it."""
         while True:
             try:
-                async with await self._connect() as connection:
+                async with await self.knowledge.connect() as connection:
                     await connection.execute("LISTEN requests_line")
                     await connection.execute("LISTEN registry")
                     await _listen(connection, self._answer)
@@ -336,7 +234,7 @@ class Line:
 
     async def _answer(self, connection: psycopg.AsyncConnection[Any]) -> None:
         async with self._answering:
-            await self._load_registry(connection)
+            await self.knowledge.load_registry(connection)
             await self.requests.answer_pending(connection)
 
     def health(self) -> Health:
@@ -366,16 +264,12 @@ class Line:
                 "oldest_unprocessed_alarm_s": round(oldest, 3),
                 "homes": len(self.state.registry.homes) - (CANARY_HOME in self.state.registry.homes),
                 "registry_version": self.state.registry.version,
-                "started_without_database": self._alone,
+                "started_without_database": self.knowledge.alone,
                 "state_put_aside": [] if self.snapshots is None else self.snapshots.put_aside,
                 "journal_damage": self.keeper.damaged,
                 **self.canary.detail(),
             },
         )
-
-
-def _pieces(rows: list[_Row]) -> Iterator[list[_Row]]:
-    return (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
 
 
 async def _listen(connection: psycopg.AsyncConnection[Any], act: Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]) -> None:

@@ -15,7 +15,7 @@ import psycopg
 
 from alarm_engine import recovery
 from alarm_engine.ledger import WRITE
-from gateway.station import FORMER_JOURNALS, JOURNAL_POSITION
+from gateway.knowledge import FORMER_JOURNALS, JOURNAL_POSITION
 
 Row = dict[str, Any]
 _PARTS = re.compile(

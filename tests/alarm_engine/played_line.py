@@ -20,6 +20,7 @@ from alarm_engine.settings import LineSettings
 from alarm_engine.snapshot import Snapshots
 from alarm_engine.state import Done
 from core.journal import Journal
+from gateway.knowledge import Knowledge
 from gateway.station import Line
 from tests.alarm_engine.outside import json_rows
 from tests.alarm_engine.played_database import PlayedDatabase
@@ -98,6 +99,19 @@ class RecordedKeeper(Keeper):
         super().put(rows, told, alarm_received_ms)
 
 
+class PlayedKnowledge(Knowledge):
+    """What the line knows, with a database that is played."""
+
+    world: RegistryView
+    database: PlayedDatabase
+
+    async def connect(self) -> Any:
+        return self.database.connect()
+
+    async def load_registry(self, connection: Any) -> None:
+        self._state.registry.take_over(self.world.copy())
+
+
 class PlayedLine(Line):
     """One life of the line."""
 
@@ -105,7 +119,6 @@ class PlayedLine(Line):
         self, world: RegistryView, database: PlayedDatabase, disk: PlayedDisk, folder: Path, ports: Ports, max_bytes: int = 2_000_000
     ) -> None:
         super().__init__(LineSettings(), ports.clock)
-        self._world, self._database = world, database
         self.journal = Journal(folder, "decisions", max_bytes, segment_bytes=SEGMENT_BYTES, disk=disk)
         self.journal._thread = AtOnce(1)
         self.recorder = RecordedKeeper(self.ledger, self.journal, ports)
@@ -114,20 +127,30 @@ class PlayedLine(Line):
         self.snapshots = Snapshots(folder, self.state, self.keeper.position, dict[UUID, bytes])
         saved = self.snapshots
         self.keeper.pictured = lambda: saved.number
-        self.lock = NoLock()  # type: ignore[assignment]
-        setattr(self.ledger, "_connected", self._connect)  # noqa: B010  the one place where a connection is made
+        self.knowledge: PlayedKnowledge = PlayedKnowledge(
+            "",
+            self.state,
+            self.engine,
+            self.keeper,
+            self.ledger,
+            self.snapshots,
+            self.conditions,
+            NoLock(),  # type: ignore[arg-type]
+        )
+        self.knowledge.world, self.knowledge.database = world, database
+        setattr(self.ledger, "_connected", self.knowledge.connect)  # noqa: B010  the one place where a connection is made
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def alone(self) -> bool:
         """Whether it started without the database."""
-        return self._alone
+        return self.knowledge.alone
 
     async def start(self) -> None:
         """As the line starts, but for the lanes."""
         stopping = asyncio.create_task(asyncio.Event().wait())
         self._tasks.append(stopping)  # type: ignore[arg-type]
-        words = await self._begin(stopping, self._tasks)
+        words = await self.knowledge.know(stopping, self._tasks)
         assert words is not None
         self.words = words
 
@@ -139,9 +162,3 @@ class PlayedLine(Line):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _connect(self) -> Any:
-        return self._database.connect()
-
-    async def _load_registry(self, connection: Any) -> None:
-        self.state.registry.take_over(self._world.copy())
