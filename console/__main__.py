@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from console.app import create_app
 from console.running import Running
 from console.settings import ConsoleSettings
+from core.door import close_door
 from core.log import configure
 
 
@@ -44,7 +45,7 @@ class ConsoleServer(uvicorn.Server):
             secure.load()
 
         def protocol() -> asyncio.Protocol:
-            return secure.http_protocol_class(  # type: ignore[call-arg]
+            return secure.http_protocol_class(  # type: ignore[call-arg]  # the server's own HTTP protocols take these; its annotation allows any
                 config=secure, server_state=self.server_state, app_state=self.lifespan.state
             )
 
@@ -64,6 +65,7 @@ class ConsoleServer(uvicorn.Server):
     """The second door could not be opened."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await close_door(*self.servers)
         self.running.changes.close()
         await super().shutdown(sockets)
 
@@ -112,14 +114,14 @@ def main() -> int:
     except ValidationError as error:
         for problem in error.errors():
             where = "_".join(str(part) for part in problem["loc"]).upper() or "*"
-            print(f"GAS_SENTINEL_{where}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+            print(f"GAS_SENTINEL_{where}: {problem['msg']}", file=sys.stderr)  # noqa: T201  read by whoever started it; there is no log yet
         return 2
     configure("console", settings.log_level)
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING)
     try:
         server = serve(settings)
     except (OSError, ValueError) as error:
-        print(f"GAS_SENTINEL_TLS_CERT, GAS_SENTINEL_TLS_KEY: {error}", file=sys.stderr)  # noqa: T201
+        print(f"GAS_SENTINEL_TLS_CERT, GAS_SENTINEL_TLS_KEY: {error}", file=sys.stderr)  # noqa: T201  read by whoever started it
         return 2
     # uvicorn raises the signal that stopped it once more when all is closed: being told to stop is no failure.
     signal.signal(signal.SIGTERM, _stopped)

@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 
 from core.clock import Clock
+from core.door import close_door
 from core.observe import Health
 from dispatch.voice import figures
 from dispatch.voice.call import PhoneCall
@@ -81,7 +82,7 @@ class VoiceWorker:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
         if self._server is not None:
-            self._server.close()
+            await close_door(self._server)
         for writer in list(self._listeners):
             with contextlib.suppress(OSError):
                 await writer.drain()

@@ -97,8 +97,8 @@ def _judge_messages(record: Record, tell: Tell) -> None:
         tell("json", True, f"{len(record.messages)} 条消息", f"{len(record.messages)} messages")
     for array in record.arrays:
         tell("size", len(array) <= MAX_ITEMS, f"{len(array)} 条", f"{len(array)} items")
-        times = [body.get("ts") for body in array if isinstance(body.get("ts"), int)]
-        tell("array", times == sorted(times), f"{len(array)} 条", f"{len(array)} items")  # type: ignore[type-var]
+        times = [ts for body in array if isinstance(ts := body.get("ts"), int)]
+        tell("array", times == sorted(times), f"{len(array)} 条", f"{len(array)} items")
     if record.behind_hub and record.heard:
         tell("device_id", not record.nameless, f"{record.nameless} 条没有", f"{record.nameless} without")
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 
 from gateway.conformance.bench import Bench, results, shown
 from gateway.conformance.judge import judge_connects, judge_record
@@ -92,11 +93,14 @@ async def _try_alarm(bench: Bench) -> tuple[Heard, float] | None:
     def copies() -> list[Heard]:
         return [each for each in bench.record.of("alarm") if _counters(each) == _counters(alarm)]
 
+    def sent(times: int) -> Callable[[], bool]:
+        return lambda: len(copies()) >= times
+
     other = bench.promise(alarm.body, later_ms=1)
     # As many sendings as show the rhythm; each wait may be twice the one before it.
     for number in range(2, rhythm.repeats + 1):
         wait_s = min(rhythm.longest_repeat_s, rhythm.first_repeat_s * 2 ** (number - 2))
-        if not await bench.until(lambda number=number: len(copies()) >= number, 1.6 * wait_s + rhythm.quiet_s):  # type: ignore[misc]
+        if not await bench.until(sent(number), 1.6 * wait_s + rhythm.quiet_s):
             break
     found = copies()
     changed = [each for each in found if each.body != alarm.body]
@@ -159,7 +163,7 @@ async def _try_cut(bench: Bench) -> None:
         return
     cut = time.monotonic()
     before = len(wire.seen)
-    wire.cut(and_keep_out=True)
+    await wire.keep_out()
     said = await bench.until(lambda: any(each.will for each in record.of("status", cut)), rhythm.answer_s)
     bench.tell("will_sent", said, "online false" if said else "没有听到", "online false" if said else "not heard")
     command = bench.command("report")

@@ -9,6 +9,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+from core.door import close_door
 from gateway.conformance.connect import Connect, complete, read_connect
 
 _LONGEST_CONNECT = 256 * 1024
@@ -41,11 +42,15 @@ class Wire:
         self._server = await asyncio.start_server(self._arrived, host, port)
         self._host, self.port = host, self._server.sockets[0].getsockname()[1]
 
-    def cut(self, *, and_keep_out: bool = False) -> None:
-        """End every connection without a goodbye; with ``and_keep_out`` nobody listens until :meth:`let_in`."""
-        if and_keep_out and self._server is not None:
-            self._server.close()
-            self._server = None
+    async def keep_out(self) -> None:
+        """End every connection without a goodbye; nobody listens until :meth:`let_in`."""
+        server, self._server = self._server, None
+        if server is not None:
+            await close_door(server)
+        self.cut()
+
+    def cut(self) -> None:
+        """End every connection without a goodbye."""
         for writer in list(self._open):
             writer.transport.abort()
 
@@ -56,7 +61,7 @@ class Wire:
 
     async def stop(self) -> None:
         """Close everything; whoever waits for bytes finds the end of them."""
-        self.cut(and_keep_out=True)
+        await self.keep_out()
         await asyncio.gather(*self._passages, return_exceptions=True)
 
     async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.door import close_door
 from core.errors import UserError
 from simulator.demo.kinds import DEMO_KINDS, DemoKind
 from simulator.demo.leaks import NO_BUILDING, NOT_SIMULATED, PLATFORM_AWAY, Building, Leaks, Refusal
@@ -30,7 +31,6 @@ _log = structlog.get_logger()
 _HEAD_MOST: Final = 8 * 1024
 _BODY_MOST: Final = 4 * 1024
 _PATIENCE_S: Final = 10.0
-_TURNS: Final = 10
 _MOST: Final = 500
 _USUAL: Final = 50
 
@@ -107,10 +107,8 @@ class ControlPort:
     async def __aexit__(self, *_: object) -> None:
         if self._server is None:
             return
-        self._server.close()
-        # Whoever was let in before is answered; a connection that is just being made needs some turns to be known.
-        for _turn in range(_TURNS):
-            await asyncio.sleep(0)
+        await close_door(self._server)
+        # Whoever was let in before is answered.
         if self._serving:
             await asyncio.wait(self._serving, timeout=_PATIENCE_S)
 

@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from core.door import close_door
 from core.mqtt.port import Incoming, MqttPort, OnMessage
 from core.mqtt.tls import client_context
 from deploy.embedded.authority import Authority
@@ -29,7 +30,7 @@ async def until(condition: Callable[[], object], what: str = "") -> None:
     """Wait for what a real broker does in its own time."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # noqa: ASYNC110  the broker raises no event of ours
+            while not condition():
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"did not happen within {PATIENCE_S} s: {what or condition}") from None
@@ -75,7 +76,7 @@ class Wire:
     async def close(self) -> None:
         """Break and stop listening."""
         self.cut(admits=False)
-        self._server.close()
+        await close_door(self._server)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,12 +127,12 @@ class Device:
         clean: dict[str, Any] = {} if version is MQTTProtocolVersion.MQTTv5 else {"clean_session": not keeps_session}
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=version, **clean)
         self.client.username_pw_set("fleet", broker.accounts["fleet"])
-        self.client.reconnect_delay_set(0.1, 1.0)  # type: ignore[arg-type]
+        self.client.reconnect_delay_set(0.1, 1.0)  # type: ignore[arg-type]  # whole seconds by its annotation only
         self.client.on_message = self._keep
         self.client.on_subscribe = lambda _c, _u, mid, _r, _p: self._suback.put(mid)
         more: dict[str, Any] = {}
         if version is MQTTProtocolVersion.MQTTv5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own types end here
             properties.SessionExpiryInterval = 300 if keeps_session else 0
             more = {"clean_start": not keeps_session, "properties": properties}
         self.client.connect(broker.host, broker.port, **more)

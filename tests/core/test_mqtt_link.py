@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import mqtt5
 import pytest
 
+from core.door import close_door
 from core.errors import LinkError
 from core.mqtt.link import Link
 from core.mqtt.port import Incoming
@@ -76,16 +78,16 @@ async def listening(peer: Peer) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await close_door(server)
         await server.wait_closed()
 
 
 @asynccontextmanager
-async def scene(peer: Peer, **options: object) -> AsyncIterator[tuple[Link, list[Incoming]]]:
+async def scene(peer: Peer, **options: Any) -> AsyncIterator[tuple[Link, list[Incoming]]]:
     """A link started against the peer; what it delivers."""
     got: list[Incoming] = []
     async with listening(peer) as port:
-        link = Link("127.0.0.1", port, "link", subscriptions=["#"], on_message=got.append, **options)  # type: ignore[arg-type]
+        link = Link("127.0.0.1", port, "link", subscriptions=["#"], on_message=got.append, **options)
         await link.start()
         try:
             yield link, got
@@ -104,7 +106,7 @@ async def test_packets_cut_anywhere_are_put_together_again() -> None:
         stream = b"".join(publish(bytes([65 + n]) * (n * 90), n + 1) for n in range(4))
         for cut in range(0, len(stream), 7):
             peer.say(stream[cut : cut + 7])
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # each piece on its own
         await until(lambda: len(got) == 4)
         assert [m.payload for m in got] == [bytes([65 + n]) * (n * 90) for n in range(4)]
         for message in got:
@@ -153,8 +155,12 @@ async def test_never_more_is_unconfirmed_on_the_wire_than_the_broker_takes_and_a
         assert peer.publishes()[-1].payload == b"close"
         futures.append(link.publish("t", b"close 2", qos=1, urgent=True))
         answered = 0
+
+        def another_waits() -> bool:
+            return len(peer.publishes()) > answered
+
         while answered < 22:
-            await until(lambda answered=answered: len(peer.publishes()) > answered)  # type: ignore[misc]
+            await until(another_waits)
             assert len(peer.publishes()) - answered <= 8
             packet_id = peer.publishes()[answered].packet_id
             assert packet_id is not None

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from core import topics
 from core.clock import Clock
+from core.door import close_door
 from core.mqtt.link import Link
 from core.mqtt.port import Incoming
 from core.station import ContactFacts, HomeFacts, OrderMessage, Taken
@@ -57,7 +58,7 @@ class PlayedVoiceWorker:
 
     async def stop(self) -> None:
         assert self._server is not None
-        self._server.close()
+        await close_door(self._server)
         for writer in list(self._writers):
             writer.close()
         await self._server.wait_closed()
@@ -198,7 +199,7 @@ class Records:
             asyncio.timeout(PATIENCE_S),
             await psycopg.AsyncConnection.connect(self.dsn, row_factory=dict_row, autocommit=True) as connection,
         ):
-            while not enough(found := await (await connection.execute(statement, parameters)).fetchall()):  # noqa: ASYNC110
+            while not enough(found := await (await connection.execute(statement, parameters)).fetchall()):
                 await asyncio.sleep(0.01)
         return found
 
@@ -214,15 +215,19 @@ class Records:
         for member in ("1", "2"):
             await self.rows(
                 "INSERT INTO technicians (technician_id, crew_id, name, phone) VALUES (%s, %s, '李师傅', 'sip:7000@sim.invalid')",
-                f"{crew_id}-{member}", crew_id,
-            )  # fmt: skip
+                f"{crew_id}-{member}",
+                crew_id,
+            )
 
     async def request(self, kind: str, actor: str, **body: object) -> UUID:
         request_id = uuid4()
         await self.rows(
             "INSERT INTO requests (request_id, station, kind, body, actor) VALUES (%s, 'dispatch', %s, %s, %s)",
-            request_id, kind, Jsonb(body), actor,
-        )  # fmt: skip
+            request_id,
+            kind,
+            Jsonb(body),
+            actor,
+        )
         return request_id
 
     async def ask(self, kind: str, actor: str, **body: object) -> dict[str, Any]:
