@@ -192,6 +192,7 @@ HEALTH_REASONS = _table(
     telemetry_lane_down=("数据通道中断", "the telemetry lane is down"),
     database_away=("数据库不可用", "the database is away"),
     journal_away=("本地日志不可写", "the journal cannot be written"),
+    standing_still=("进程停滞，没有反应", "the process stands still"),
     journal_down=("本地日志不可写", "the journal cannot be written"),
     snapshot_old=("本地快照过旧", "the snapshot is old"),
     alarms_waiting=("报警处理滞留", "alarms wait"),

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.observe import STANDS_STILL
 from deploy.embedded.processes import dies_with_parent, last_line, step_back, stop_child
 
 _LOG_BYTES = 50_000_000
 _STOP_SECONDS = 10.0
+_NO_ANSWER = "no answer"
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -105,6 +107,17 @@ class Station:
         if self._child is not None:
             stop_child(self._child, signal.SIGTERM, _STOP_SECONDS)
 
+    def kill(self) -> None:
+        """End it without a word, as kill -9 does."""
+        if self._child is not None:
+            self._child.kill()
+
+    def answers(self, timeout_s: float) -> bool:
+        """Whether it gives a sign of life within this time: well or not, and its loop turns. True where it has no endpoint."""
+        said = None if self.health_url is None else ask_health(self.health_url, timeout_s)
+        # A reason of its own: the console also tells those of the others, each with a name before it.
+        return said is None or not (said == _NO_ANSWER or STANDS_STILL in said.split(", "))
+
     def health(self) -> str | None:
         """Asks its health endpoint, where it has one."""
         if not self.running():
@@ -125,7 +138,7 @@ def ask_health(url: str, timeout: float = 1.0) -> str | None:
         with error:
             return _reasons(error.read()) or f"HTTP {error.code}"
     except OSError:
-        return "no answer"
+        return _NO_ANSWER
 
 
 def _reasons(body: bytes) -> str:

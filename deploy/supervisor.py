@@ -14,7 +14,8 @@ from types import FrameType
 
 from core.errors import UserError
 from deploy.embedded.account import Say, silence
-from deploy.station import Part
+from deploy.station import Part, Station
+from deploy.watchdog import Watchdog
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
@@ -76,6 +77,7 @@ class Supervisor:
         self._stop = stop
         self._say = say
         self._parts: list[Part] = []
+        self._watchdog = Watchdog(say)
         self._started: dict[str, float] = {}
         self._pause: dict[str, float] = {}
         self._due: dict[str, float] = {}
@@ -102,7 +104,7 @@ class Supervisor:
         return dict(self._deaths)
 
     def wait_ready(self, seconds: float) -> None:
-        """Wait until every part is healthy, restarting the dead ones.
+        """Wait until every part is healthy, restarting the dead ones. From then on what hangs is ended, and started again like them.
 
         Raises UserError with the reasons when that takes longer, or when a part dies three times; Stopped when asked to stop.
         """
@@ -111,6 +113,7 @@ class Supervisor:
             self.watch()
             sick = [(part, reason) for part in self._parts if (reason := part.health()) is not None]
             if not sick:
+                self._watchdog.start(lambda: [part for part in self._parts if isinstance(part, Station)])
                 return
             for part, _ in sick:
                 if self._deaths.get(part.name, 0) >= _STARTUP_DEATHS:
@@ -144,6 +147,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, the last started first. What cannot be stopped does not keep the others running."""
+        self._watchdog.stop()
         for part in reversed(self._parts):
             try:
                 part.stop()
