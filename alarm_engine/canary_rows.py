@@ -71,7 +71,7 @@ class CanaryRows:
                 if count:
                     log.info("old rows of the canary deleted", rows=count)
                 pause = _EVERY_S
-            except Exception as error:  # noqa: BLE001 - one failure must not stop the others
+            except Exception as error:  # noqa: BLE001  one failure must not stop the others
                 # Rows that stay a minute longer harm nobody; the line goes on.
                 log.warning("old rows of the canary stay for now", error=str(error).strip())
                 pause = _AGAIN_S

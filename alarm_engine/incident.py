@@ -135,6 +135,8 @@ class Incident:
     clearing: ClearingKnowledge = "unknown"
     clearing_ms: int | None = None
     before_meter_ms: int | None = None
+    before_meter_first_ms: int | None = None
+    """When it was first suspected; stays when the valve is opened and nothing is suspected any more."""
     answer_due_ms: int | None = None
     watch: dict[str, Any] = field(default_factory=dict)
     devices: list[str] = field(default_factory=list)
@@ -200,6 +202,7 @@ class Incident:
             "clearing": self.clearing,
             "clearing_ms": self.clearing_ms,
             "before_meter_ms": self.before_meter_ms,
+            "before_meter_first_ms": self.before_meter_first_ms,
             "answer_due_ms": self.answer_due_ms,
             "watch": dict(self.watch),
             "devices": list(self.devices),

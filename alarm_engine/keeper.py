@@ -161,12 +161,16 @@ class Keeper:
             self.trouble = "written anew"
             self._wake.set()
 
+    @property
+    def _own(self) -> Journal:
+        assert self._journal is not None  # noqa: S101  nobody comes here without one: run() and settled() look first
+        return self._journal
+
     async def _sync(self) -> None:
-        assert self._journal is not None  # noqa: S101  run() and settled() look first
         entries, self._unsynced = self._unsynced, []
         try:
             if entries:
-                await self._journal.sync(entries[-1].number)
+                await self._own.sync(entries[-1].number)
             for entry in entries:
                 entry.tell()
             if not self.trouble:
@@ -176,8 +180,7 @@ class Keeper:
 
     async def _forget(self) -> None:
         """Lazily: what the database has goes with its whole segment; what waits for long is merged into a smaller log."""
-        journal = self._journal
-        assert journal is not None  # noqa: S101
+        journal = self._own
         needless = self._committed if self.pictured is None else min(self._committed, self.pictured())
         if needless:
             await journal.forget(needless)
@@ -199,8 +202,7 @@ class Keeper:
 
     async def _begin_again(self) -> bool:
         """A clean log of everything that waits, in the place of what is there."""
-        journal = self._journal
-        assert journal is not None  # noqa: S101
+        journal = self._own
         try:
             if not self._readable:
                 # It could not be read at the start. What is in it is older than all that was decided since: kept, not replayed.
@@ -220,8 +222,7 @@ class Keeper:
         return True
 
     async def _rewrite(self) -> None:
-        journal = self._journal
-        assert journal is not None  # noqa: S101
+        journal = self._own
         taken: list[Entry] = []
 
         def everything() -> list[Callable[[], bytes]]:

@@ -195,6 +195,10 @@ class Leaks:
         returned = incident.cleared
         incident.last_leak_ms = item.received_ms
         incident.cleared = False
+        if returned or sent is not None:
+            rows.events.append(
+                event(incident.incident_id, item.received_ms, "leak_again", ch4_lel=item.ch4_lel, lane=lane, device_id=item.device_id)
+            )
         if sent is not None:
             exchanged = incident.meter_id not in (None, sent.device_id)
             if exchanged:
@@ -215,10 +219,6 @@ class Leaks:
         due = now - incident.said_again >= state.settings.leak_again_every_s
         if incident.home is not None and (due or returned or sent is not None):
             self.say_again(incident, item.received_ms, item.ch4_lel, rows)
-        if returned or sent is not None:
-            rows.events.append(
-                event(incident.incident_id, item.received_ms, "leak_again", ch4_lel=item.ch4_lel, lane=lane, device_id=item.device_id)
-            )
         if item.ch4_lel is not None and not item.retained and placed.believed:
             self._valves.watch.room(incident, item.device_id, item.ch4_lel, item.received_ms)
         alarm = isinstance(item, AlarmItem)

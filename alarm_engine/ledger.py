@@ -48,6 +48,7 @@ WITH i AS (
         last_leak_ms = excluded.last_leak_ms, opened_valve_ms = excluded.opened_valve_ms, closed_ms = excluded.closed_ms,
         devices = excluded.devices, proof = excluded.proof, proof_due_ms = excluded.proof_due_ms, holds_ms = excluded.holds_ms,
         clearing = excluded.clearing, clearing_ms = excluded.clearing_ms, before_meter_ms = excluded.before_meter_ms,
+        before_meter_first_ms = excluded.before_meter_first_ms,
         answer_due_ms = excluded.answer_due_ms, watch = excluded.watch
 ), c AS (
     INSERT INTO commands SELECT * FROM jsonb_populate_recordset(NULL::commands, %(commands)s::jsonb)

@@ -35,6 +35,8 @@ class Openings:
     ) -> None:
         """Begin an incident: tell dispatch at once, then write it all down together."""
         state, incident_key = self._state, incident.incident_id
+        if incident.valve_closed_locally_ms is not None:
+            rows.events.append(event(incident_key, incident.received_ms, "closed_locally", cause="linkage", device_id=incident.meter_id))
         if close is not None:
             self._valves.attach(incident, close)
             incident.valve = "commanded"
@@ -50,8 +52,6 @@ class Openings:
         incident.told = incident.facts
         rows.outbox.append(outbox_row(order))
         rows.events.append(event(incident_key, order.at_ms, "order_sent", order=order.order_kind))
-        if incident.valve_closed_locally_ms is not None:
-            rows.events.append(event(incident_key, incident.received_ms, "closed_locally", cause="linkage", device_id=incident.meter_id))
         incident.said_again = state.clock.monotonic()
         state.open_by_place[incident.place] = incident
         state.incidents[incident_key] = incident

@@ -140,10 +140,10 @@ class Snapshots:
             yield [to_json(["registry", 1, version, len(homes), len(devices)])]
             for found in _pieces(homes):
                 yield [to_json([_plain_home(home) for home in found])]
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # a leak may have come in
             for some in _pieces(devices):
                 yield [to_json([_plain_device(device) for device in some])]
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # a leak may have come in
 
         size = await _write(self._folder / REGISTRY_FILE, made())
         self._registry_version = version

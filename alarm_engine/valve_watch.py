@@ -234,7 +234,9 @@ class ValveWatch:
         """The index moves behind a valve that is reported closed: it is not."""
         at_ms = now.received_ms
         incident.watch = {**_without(incident.watch, "index", "flowed"), "flow": 1.0}
-        incident.proof, incident.proof_due_ms, incident.holds_ms, incident.before_meter_ms = "flows", None, None, None
+        # What was concluded from a valve that holds falls with it; its record keeps that it was said.
+        incident.proof, incident.proof_due_ms, incident.holds_ms = "flows", None, None
+        incident.before_meter_ms = incident.before_meter_first_ms = None
         passed = round(now.volume_m3 - before.volume_m3, 4)
         rows.events.append(event(incident.incident_id, at_ms, "gas_still_flows", mark=str(incident.attempts), passed_m3=passed))
         self.knows(incident, "gas_still_flows", at_ms, rows)
@@ -284,6 +286,7 @@ class ValveWatch:
         """The third or the fourth answer changed: what follows from both, then tell and write."""
         if incident.before_meter_ms is None and before_the_meter(incident.proof, incident.clearing):
             incident.before_meter_ms = at_ms
+            incident.before_meter_first_ms = incident.before_meter_first_ms or at_ms
             rows.events.append(event(incident.incident_id, at_ms, "before_meter_suspected"))
         self.tell(incident, at_ms, rows)
         self._desk.write(incident, None, rows)

@@ -189,9 +189,14 @@ async def _background(rate: int, at: Address, orders: Connection) -> None:
 async def probe(at: Address, seconds: float) -> tuple[list[float], list[float]]:
     """Hops and round trips in seconds, taken in turn, 100 a second each at the most."""
     arrived = asyncio.Event()
+
+    def take(message: Incoming) -> None:
+        message.ack()
+        arrived.set()
+
     link = Link(
         *(at.host, at.port, "bench-probe", "fleet", at.fleet),
-        on_message=lambda message: (message.ack(), arrived.set())[0],  # type: ignore[func-returns-value]
+        on_message=take,
         subscriptions=["gas/v1/probe/down/command", "gas/v1/probe/down/ack"],
         session_expiry_s=0,
     )

@@ -68,8 +68,9 @@ async def _crews(dsn: str) -> None:
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         await connection.execute(
             "INSERT INTO crews SELECT 'C' || n, '430104', 112.9 + n * 0.002, 28.2, 'WGS-84', '00:00', '24:00', true, NULL, 1"
-            " FROM generate_series(1, %s) n", (_CREWS,),
-        )  # fmt: skip
+            " FROM generate_series(1, %s) n",
+            (_CREWS,),
+        )
         await connection.execute("INSERT INTO technicians SELECT crew_id || '-1', crew_id, '李师傅', 'sip:1@sim.invalid' FROM crews")
 
 
@@ -103,7 +104,7 @@ async def measure(dsn: str, folder: Path, orders: int, news: int) -> tuple[list[
         inbox.take(order, "broker")
         for number in range(news):
             inbox.take(_news(order, number, clock), "broker")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # as they come from the broker: not all in one turn of the loop
     async with asyncio.timeout(_LONGEST_S):
         await all_taken.wait()
     for task in working:

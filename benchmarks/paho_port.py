@@ -76,7 +76,7 @@ class PahoPort:
         self._lock = threading.Lock()
         self._bound = unconfirmed_bound
         self._stopping = False
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own types end here
         properties.SessionExpiryInterval = session_expiry_s
         properties.ReceiveMaximum = receive_max
         self._client = client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True)
@@ -103,7 +103,7 @@ class PahoPort:
         self._client.loop_start()
         await self._answered.wait()
 
-    async def wait_connected(self, timeout: float) -> None:  # noqa: ASYNC109
+    async def wait_connected(self, timeout: float) -> None:  # noqa: ASYNC109  part of the port
         """See the port."""
         try:
             async with asyncio.timeout(timeout):
@@ -124,7 +124,7 @@ class PahoPort:
         *,
         qos: Literal[0, 1] = 0,
         retain: bool = False,
-        urgent: bool = False,  # noqa: ARG002
+        urgent: bool = False,  # noqa: ARG002  part of the port
     ) -> "asyncio.Future[None] | None":
         """See the port; ``urgent`` means nothing to paho."""
         if qos == 0 and not self._client.is_connected():
@@ -238,7 +238,7 @@ class PahoPort:
         self.held += message.qos > 0
         try:
             self._on_message(message)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001  whatever the taker has done wrong is counted, as in the link
             self.counts.handler_errors += 1
 
 

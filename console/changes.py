@@ -156,8 +156,7 @@ class Changes:
                 except DatabaseAway as error:
                     _log.warning("changes not read", reason=str(error), count=len(batch))
                     self._resync("changes_not_read")
-                except Exception:  # noqa: BLE001
-                    # One row that cannot be shown must not stop the stream for all others.
+                except Exception:  # noqa: BLE001  one row that cannot be shown must not stop the stream for all others
                     _log.exception("changes not shown", count=len(batch))
                     self._resync("changes_not_shown")
 
@@ -226,7 +225,7 @@ class Changes:
             except DatabaseAway:
                 # Nobody can be asked who is signed in; and nothing can be told either.
                 continue
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001  one watcher that cannot be looked after must not end it for all others
                 _log.exception("watchers not looked after")
 
     def _is_now(self, watcher: Watcher, who: Who | None) -> None:

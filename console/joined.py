@@ -32,7 +32,7 @@ JOINED: Final[LiteralString] = """
 KIN: Final[LiteralString] = f"""
     WITH {JOINED}
     SELECT named.asked, named.id, EXISTS (SELECT FROM own WHERE own.asked = named.asked AND own.id = named.id) AS own FROM named
-    WHERE named.id <> named.asked"""  # noqa: S608  constant text
+    WHERE named.id <> named.asked"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ OF_INCIDENTS: Final[LiteralString] = f"""
                        FROM own JOIN incidents placed ON placed.incident_id = own.id WHERE own.asked = asked.asked) i ON true
     LEFT JOIN LATERAL (SELECT true AS is_open FROM incidents placed WHERE placed.place = i.home_id AND placed.state = 'open') p ON true
     LEFT JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('crew_id', w.crew_id, 'archived_ms', w.archived_ms)), '[]') AS crews
-                       FROM ordered JOIN work_orders w USING (order_id) WHERE ordered.asked = asked.asked) o ON true"""  # noqa: S608
+                       FROM ordered JOIN work_orders w USING (order_id) WHERE ordered.asked = asked.asked) o ON true"""
 OF_HOMES: Final[LiteralString] = """
     SELECT h.home_id, h.district_code,
            EXISTS (SELECT FROM incidents placed WHERE placed.place = h.home_id AND placed.state = 'open') AS home_open,

@@ -87,7 +87,7 @@ class DataFolder:
         inside = self.path / "voice.sock"
         if len(str(inside)) < _LONGEST_SOCKET_PATH:
             return inside
-        return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"gas-sentinel-{os.getpid()}.sock"  # noqa: S108
+        return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"gas-sentinel-{os.getpid()}.sock"  # noqa: S108  short, and always there
 
     def station_passwords(self) -> dict[str, str]:
         """The stations' passwords at the broker, made once and kept for this user alone."""

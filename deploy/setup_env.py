@@ -59,11 +59,11 @@ def version_problem(version: "tuple[int, ...]") -> "tuple[str, str] | None":
     if tuple(version[:2]) >= NEEDED:
         return None
     needed, found = ".".join(map(str, NEEDED)), ".".join(map(str, version[:2]))
+    or_name_one = ", or name one with make PYTHON=/path/to/python3"
     return (
         "需要 Python " + needed + " 或更新版本，当前是 " + found + "：请安装 python" + needed + "，或用 make PYTHON=/路径/python3 指定",
-        "Python " + needed + " or newer is needed, this is " + found + ": install python" + needed
-        + ", or name one with make PYTHON=/path/to/python3",
-    )  # fmt: skip
+        "Python " + needed + " or newer is needed, this is " + found + ": install python" + needed + or_name_one,
+    )
 
 
 def newer_python() -> "str | None":
@@ -155,7 +155,7 @@ def make_venv() -> None:
         shutil.rmtree(VENV)
     try:
         import ensurepip  # noqa: F401  its absence is the question
-        import venv  # noqa: F401
+        import venv  # noqa: F401  the same
     except ImportError:
         make_venv_without_ensurepip()
         return

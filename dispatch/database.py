@@ -22,7 +22,7 @@ _LAST_PAUSE_S: Final = 2.0
 _OPTIONS: Final = "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=20000 -c application_name=dispatch"
 
 
-class DatabaseAway(Exception):  # noqa: N818 - a state of the world, not a fault of ours
+class DatabaseAway(Exception):  # noqa: N818  a state of the world, not a fault of ours
     """The database could not be reached, or was lost under way. Whether the last transaction was committed is not known."""
 
 

@@ -141,7 +141,7 @@ class Inbox:
                     self._switchboard.leak_again(message.incident_id, message.at_ms)
                 case TaskMessage():
                     pass
-        except Exception:  # noqa: BLE001 - one failure must not stop the others
+        except Exception:  # noqa: BLE001  one failure must not stop the others
             self._log.exception("acting on a message failed", type=message.type, incident=str(message.incident_id))
 
     # -- durably -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ MOST_TOGETHER: Final = 50
 """Entries in one transaction: a transaction of a storm is over in a tenth of a second, and whoever waits for its locks with it."""
 
 
-class TooEarly(Exception):  # noqa: N818 - nothing is wrong, something else has to come first
+class TooEarly(Exception):  # noqa: N818  nothing is wrong, something else has to come first
     """What this work builds on is not there yet."""
 
 
@@ -119,7 +119,7 @@ class Ledger:
 
         try:
             await self._lane.until_done(work)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with this one must not hold the others
+        except Exception as error:  # noqa: BLE001  whatever is wrong with this one must not hold the others
             if len(jobs) > 1:
                 self._most = len(jobs) // 2
                 return

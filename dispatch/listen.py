@@ -46,7 +46,7 @@ async def look_when_woken(woken: asyncio.Event, every_s: float, look: Callable[[
             await look()
         except DatabaseAway:
             pass  # the lane has said so; the next look finds it back
-        except Exception:  # noqa: BLE001 - one failure must not stop the others
+        except Exception:  # noqa: BLE001  one failure must not stop the others
             structlog.get_logger().exception("a look failed", what=name)
         try:
             async with asyncio.timeout(every_s):

@@ -103,10 +103,30 @@ async def move(
     return following
 
 
-async def take_back(connection: Connection, order: Row, actor: str, now_ms: int, note: str) -> OrderState | Reason:
-    """Take an order from its crew; it waits for another."""
+async def take_back(
+    connection: Connection, order: Row, actor: str, now_ms: int, note: str = "", why: Reason | None = None
+) -> OrderState | Reason:
+    """Take an order from its crew; it waits for another. ``note`` is a person's, ``why`` ours."""
     changes = dict.fromkeys(_CREW_LEAVES)
-    return await move(connection, order, "reassign", actor, now_ms, changes, {"from_crew": order["crew_id"], "note": note})
+    detail: dict[str, object] = {"from_crew": order["crew_id"], "note": note}
+    if why is not None:
+        detail |= {"reason": why.code, "zh": why.zh, "en": why.en}
+    return await move(connection, order, "reassign", actor, now_ms, changes, detail)
+
+
+async def take_from_gone(connection: Connection, now_ms: int) -> list[tuple[str, str]]:
+    """Take back what crews have not accepted that went off duty or left the registry; returns (order_no, crew_id) of each.
+
+    What was accepted stays: somebody is on his way.
+    """
+    await connection.execute(orders_sql.LOCK_ASSIGNMENT)
+    taken = []
+    for order in await (await connection.execute(orders_sql.ASSIGNED)).fetchall():
+        facts = {"in_service": order["in_service"], "technician_there": order["technician_there"], "now_ms": now_ms}
+        why = crews.gone(order["shift_start"], order["shift_end"], **facts)
+        if why is not None and not isinstance(await take_back(connection, order, ACTOR, now_ms, why=why), Reason):
+            taken.append((str(order["order_no"]), str(order["crew_id"])))
+    return taken
 
 
 async def valve_known(connection: Connection, message: ValveMessage, now_ms: int) -> int:

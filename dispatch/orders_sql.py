@@ -136,6 +136,17 @@ WHERE state = 'assigned' AND archived_ms IS NULL AND kind <> 'canary' AND assign
 LIMIT 500
 """
 
+ASSIGNED: Final = """
+SELECT w.*, coalesce(c.shift_start, '') AS shift_start, coalesce(c.shift_end, '') AS shift_end,
+       c.crew_id IS NOT NULL AND c.retired_at IS NULL AS in_service,
+       EXISTS (SELECT FROM technicians t
+               WHERE t.technician_id = w.technician_id AND t.crew_id = w.crew_id AND t.retired_at IS NULL) AS technician_there
+FROM work_orders w LEFT JOIN crews c USING (crew_id)
+WHERE w.state = 'assigned' AND w.archived_ms IS NULL AND w.kind <> 'canary'
+ORDER BY w.created_ms LIMIT 500 FOR UPDATE OF w SKIP LOCKED
+"""
+"""With what the registry says of its crew now. One that is being worked on this moment is looked at the next time."""
+
 IS_TECHNICIAN: Final = """
 SELECT EXISTS (SELECT FROM technicians WHERE technician_id = %(technician_id)s AND crew_id = %(crew_id)s AND retired_at IS NULL) AS found
 """

@@ -48,7 +48,7 @@ _EVENTS: Final[dict[str, OrderEvent]] = {
 _MEASURED: Final = frozenset({"made_safe", "record_cause", "tightness_test"})
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Refused(Exception):  # noqa: N818  an answer, not a fault
     """The request is answered with this reason."""
 
     def __init__(self, reason: Reason, **more: object) -> None:
@@ -133,7 +133,7 @@ class Requests:
             reason, more = REASONS["bad_request"], {"detail": found[:10]}
         except (DatabaseAway, psycopg.OperationalError, psycopg.InterfaceError):
             raise
-        except Exception:  # noqa: BLE001 - one failure must not stop the others
+        except Exception:  # noqa: BLE001  one failure must not stop the others
             # A request that breaks us must not stand in front of everybody else's for ever.
             self._log.exception("a request failed", kind=row["kind"], request_id=str(row["request_id"]))
             reason, more = REASONS["failed_here"], {}

@@ -1,5 +1,5 @@
-"""The regular rounds: waiting orders get crews that came free or on duty, orders that nobody accepts become a task, canaries that
-nobody could ring are let go and old ones forgotten, figures are read.
+"""The regular rounds: orders that nobody will accept any more come back, waiting ones get crews that came free or on duty, those that
+nobody accepts become a task, canaries that nobody could ring are let go and old ones forgotten, figures are read.
 
 Decides nothing that is not already decided in ``judgement``; runs on the platform's clock.
 """
@@ -39,7 +39,7 @@ class Rounds:
                 await self.go_round()
             except DatabaseAway:
                 pass  # the lane has said so
-            except Exception:  # noqa: BLE001 - one failure must not stop the others
+            except Exception:  # noqa: BLE001  one failure must not stop the others
                 self._log.exception("a round failed")
             await self._clock.sleep(self._settings.look_s)
 
@@ -52,9 +52,16 @@ class Rounds:
         await self._lane.run(self._read_figures)
 
     async def share_out(self) -> None:
-        """Give waiting orders to crews that are free and on duty."""
-        for order_no, crew_id in await self._lane.run(lambda connection: orders.share_out(connection, self._clock.now_ms())):
+        """Take orders from crews that are gone, and give what waits to crews that are free and on duty: at once, not a round later."""
+        taken, given = await self._lane.run(self._take_and_give)
+        for order_no, crew_id in taken:
+            self._log.info("order taken back", order_no=order_no, crew=crew_id)
+        for order_no, crew_id in given:
             self._log.info("order assigned", order_no=order_no, crew=crew_id)
+
+    async def _take_and_give(self, connection: Connection) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        now_ms = self._clock.now_ms()
+        return await orders.take_from_gone(connection, now_ms), await orders.share_out(connection, now_ms)
 
     async def _not_accepted(self, connection: Connection) -> None:
         now_ms = self._clock.now_ms()

@@ -18,6 +18,7 @@ from core.errors import LinkError
 from core.mqtt.link import Link
 from core.mqtt.port import Incoming
 from core.observe import Health
+from core.registry.change import CHANNEL as REGISTRY
 from core.station import STATION_MESSAGE, Taken
 from dispatch import metrics
 from dispatch.call_records import ARCHIVED, CALLS_UNDER_WAY, OPEN_LADDERS, CallRecord, CallRecords
@@ -40,6 +41,8 @@ HANDLED: Final = "SELECT message_id FROM dispatch_inbox ORDER BY handled_ms DESC
 
 _START_S: Final = 3.0
 """Real seconds that a start waits for what it can do without."""
+_REGISTRY_S: Final = 60.0
+"""Real seconds without a notice of the registry after which crews are looked at all the same; the rounds look far more often."""
 
 
 class Station:
@@ -67,9 +70,7 @@ class Station:
             subscriptions=[(topics.TO_DISPATCH, 1)],
             receive_max=settings.inbox_window,
         )
-        self.inbox = Inbox(
-            clock, self._ledger, self.switchboard, self._canary, self._journal, self._tell_taken, settings.inbox_window
-        )  # fmt: skip
+        self.inbox = Inbox(clock, self._ledger, self.switchboard, self._canary, self._journal, self._tell_taken, settings.inbox_window)
         self._outbox = Outbox(self._lanes["outbox"], lambda message: self.inbox.take(message, "outbox"), self.inbox.is_known)
         self.requests = Requests(settings, clock, self._lanes["requests"], self._work_done)
         self.rounds = Rounds(settings, clock, self._lanes["rounds"])
@@ -99,11 +100,13 @@ class Station:
         self._run(self._records.run(), "records")
         self._run(self.switchboard.keep_time(), "ladders")
         self._run(self._resume(remembered), "resume")
-        outbox, requests = asyncio.Event(), asyncio.Event()
-        self._run(listen(self._dsn, {"outbox": outbox, "requests_dispatch": requests}), "listen")
+        outbox, requests, registry = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._run(listen(self._dsn, {"outbox": outbox, "requests_dispatch": requests, REGISTRY: registry}), "listen")
         poll_s = self._settings.poll_s
         self._run(look_when_woken(outbox, poll_s, self._outbox.look, "outbox"), "outbox")
         self._run(look_when_woken(requests, poll_s, self.requests.answer_all, "requests"), "requests")
+        # A crew that an import retires, moves to another shift or adds is known at once, not with the next round.
+        self._run(look_when_woken(registry, _REGISTRY_S, self.rounds.share_out, "registry"), "registry")
         self._run(self.rounds.run(), "rounds")
         await self._link.start()
 
@@ -239,7 +242,7 @@ class Station:
             try:
                 if not self._canary.heard(event):
                     self.switchboard.heard(event)
-            except Exception:  # noqa: BLE001 - one failure must not stop the others
+            except Exception:  # noqa: BLE001  one failure must not stop the others
                 self._log.exception("a report of the telephone failed", event=event.type)
 
     def _telephone_changed(self, connected: bool) -> None:

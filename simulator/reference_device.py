@@ -107,9 +107,16 @@ class Device:
             will = aiomqtt.Will(f"gas/v1/{self.account}/up/status", json.dumps(self.status(False)), qos=1, retain=True)
             try:  # user name, client id and topic are all the account
                 async with aiomqtt.Client(
-                    *(host, port), username=self.account, password=password, identifier=self.account, clean_session=False,
-                    keepalive=60, will=will, tls_context=tls, socket_options=no_delay,
-                ) as self.client:  # fmt: skip
+                    *(host, port),
+                    username=self.account,
+                    password=password,
+                    identifier=self.account,
+                    clean_session=False,
+                    keepalive=60,
+                    will=will,
+                    tls_context=tls,
+                    socket_options=no_delay,
+                ) as self.client:
                     self.session = asyncio.ensure_future(self.converse(self.client))
                     await asyncio.wait([self.session])
                     if not self.session.cancelled():  # or we were rebooted

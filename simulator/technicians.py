@@ -295,7 +295,7 @@ class Technicians:
     async def _open(self, home_id: str, order: Entity, who: str) -> Refusal | None:
         """Ask for the valve to be opened and press the key at the meter; None when it is open."""
         self._town.wake_meter(home_id)
-        await self._clock.sleep(0.5)
+        await self._clock.sleep(0.5)  # what it reports is on its way; it hears what is asked for in the moments after that
         self._tell(home_id, "技术员在表前请求开阀", "the technician stands at the meter and asks for it to be opened")
         answer = await self._request(order, "open-valve", who)
         if isinstance(answer, Refusal):

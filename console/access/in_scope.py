@@ -18,7 +18,7 @@ _HIS_INCIDENTS: Final[LiteralString] = f"""
                   UNION SELECT joined.incident_id FROM work_orders scoped JOIN order_aliases joined USING (order_id) WHERE {_HIS})
      SELECT id FROM his
      UNION SELECT other.incident_id FROM his JOIN incident_aliases other ON other.alias_id = his.id
-     UNION SELECT other.alias_id FROM his JOIN incident_aliases other ON other.incident_id = his.id)"""  # noqa: S608  constant text
+     UNION SELECT other.alias_id FROM his JOIN incident_aliases other ON other.incident_id = his.id)"""
 _DESK: Final[LiteralString] = "%(scope_crew)s::text IS NULL"
 _EVERY_DISTRICT: Final[LiteralString] = "%(scope_districts)s::text[] IS NULL"
 
@@ -30,7 +30,7 @@ def _elsewhere(incident_id: LiteralString) -> LiteralString:
                 WHERE placed.incident_id IN ({incident_id}, (SELECT other.incident_id FROM incident_aliases other
                                                              WHERE other.alias_id = {incident_id}))
                   AND coalesce(placed.home ->> 'district_code', '') <> ''
-                  AND placed.home ->> 'district_code' <> ALL (%(scope_districts)s))"""  # noqa: S608
+                  AND placed.home ->> 'district_code' <> ALL (%(scope_districts)s))"""
 
 
 def incident_in_scope(row: LiteralString = "incidents") -> LiteralString:
@@ -55,7 +55,7 @@ def belongs_in_scope(row: LiteralString, home_id: LiteralString) -> LiteralStrin
 def home_open(home_id: LiteralString, incident_id: LiteralString) -> LiteralString:
     """Whether an incident of the home, or the incident itself, is open; either expression may be NULL."""
     return f"""(EXISTS (SELECT FROM incidents opened WHERE opened.place = {home_id} AND opened.state = 'open')
-        OR EXISTS (SELECT FROM incidents opened WHERE opened.incident_id = {incident_id} AND opened.state = 'open'))"""  # noqa: S608
+        OR EXISTS (SELECT FROM incidents opened WHERE opened.incident_id = {incident_id} AND opened.state = 'open'))"""
 
 
 CALL_IN_SCOPE: Final[LiteralString] = belongs_in_scope("calls", "calls.home_id")

@@ -108,7 +108,7 @@ def home_id_in_scope(column: LiteralString) -> LiteralString:
 def _order_of(incident_id: LiteralString) -> LiteralString:
     # An order is known by the incident it was made for, and by the other names that the same incident had.
     return (
-        f"(EXISTS (SELECT FROM work_orders scoped WHERE scoped.incident_id = {incident_id} AND {_OF_HIS_CREW})"  # noqa: S608
+        f"(EXISTS (SELECT FROM work_orders scoped WHERE scoped.incident_id = {incident_id} AND {_OF_HIS_CREW})"
         " OR EXISTS (SELECT FROM order_aliases known JOIN work_orders scoped USING (order_id)"
         f" WHERE known.incident_id = {incident_id} AND {_OF_HIS_CREW}))"
     )

@@ -25,15 +25,15 @@ _COLUMNS = "token_id, name, rights, districts, made_ms, made_by, ends_ms, ended_
 TOKENS = f"""
     SELECT {_COLUMNS} FROM api_tokens
     WHERE (%(made_ms)s::bigint IS NULL OR (made_ms, token_id) < (%(made_ms)s, %(token_id)s::uuid))
-    ORDER BY made_ms DESC, token_id DESC LIMIT %(rows)s"""  # noqa: S608
+    ORDER BY made_ms DESC, token_id DESC LIMIT %(rows)s"""
 _MAKE = f"""
     INSERT INTO api_tokens (token_id, name, token_hash, rights, districts, made_ms, made_by, ends_ms)
     SELECT %(token_id)s, %(name)s, %(hash)s, %(rights)s, %(districts)s, %(now_ms)s, %(made_by)s, %(ends_ms)s
     WHERE NOT EXISTS (SELECT FROM users WHERE name = %(name)s)
-    RETURNING {_COLUMNS}"""  # noqa: S608
+    RETURNING {_COLUMNS}"""
 _END = f"""
     UPDATE api_tokens SET ended_ms = %(now_ms)s, ended_by = %(ended_by)s WHERE token_id = %(token_id)s AND ended_ms IS NULL
-    RETURNING {_COLUMNS}"""  # noqa: S608
+    RETURNING {_COLUMNS}"""
 _FIND = """
     SELECT token_id, name, rights, districts, ends_ms, seen_ms FROM api_tokens
     WHERE token_hash = %(hash)s AND ended_ms IS NULL AND ends_ms > %(now_ms)s"""

@@ -35,8 +35,8 @@ _COLUMNS = """u.user_id, u.name, u.display, u.roles, u.districts, u.technician_i
               (SELECT max(seen_ms) FROM sessions s WHERE s.user_id = u.user_id) AS seen_ms"""
 USERS = f"""
     SELECT {_COLUMNS} FROM users u LEFT JOIN technicians t USING (technician_id)
-    WHERE (%(name)s::text IS NULL OR u.name > %(name)s) ORDER BY u.name LIMIT %(rows)s"""  # noqa: S608
-_USER = f"SELECT {_COLUMNS} FROM users u LEFT JOIN technicians t USING (technician_id) WHERE user_id = %(user_id)s"  # noqa: S608
+    WHERE (%(name)s::text IS NULL OR u.name > %(name)s) ORDER BY u.name LIMIT %(rows)s"""
+_USER = f"SELECT {_COLUMNS} FROM users u LEFT JOIN technicians t USING (technician_id) WHERE user_id = %(user_id)s"
 _ANY = "SELECT EXISTS (SELECT FROM users) AS one"
 _SECRET = "SELECT user_id, password_hash, disabled_ms FROM users WHERE name = %(name)s"  # noqa: S105  a column's name
 _MAKE = """
@@ -50,7 +50,7 @@ _CHANGE = """
            language = %(language)s, changed_ms = %(now_ms)s,
            disabled_ms = CASE WHEN %(disabled)s THEN coalesce(disabled_ms, %(now_ms)s) END
     WHERE user_id = %(user_id)s"""
-_PASSWORD = "UPDATE users SET password_hash = %(hash)s, changed_ms = %(now_ms)s WHERE user_id = %(user_id)s"  # noqa: S105
+_PASSWORD = "UPDATE users SET password_hash = %(hash)s, changed_ms = %(now_ms)s WHERE user_id = %(user_id)s"  # noqa: S105  a column's name
 _KEEPERS = """
     SELECT 1 AS one FROM users
     WHERE 'supervisor' = ANY (roles) AND disabled_ms IS NULL AND password_hash IS NOT NULL AND user_id <> %(user_id)s LIMIT 1"""

@@ -41,6 +41,7 @@ class Attachment(BaseModel):
     coord_datum: str | None
     made_by: str
 
+    # mypy knows no decorator above a property.
     @computed_field(description="it was taken without reception and told later: it reached the platform at `received_ms`")  # type: ignore[prop-decorator]
     @property
     def late(self) -> bool:

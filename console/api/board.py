@@ -34,7 +34,7 @@ BOARD: Final[LiteralString] = f"""
         FROM standing WINDOW wide AS (PARTITION BY board_column)
     )
     SELECT ranked.order_id, board_column, since_ms, many, oldest_ms, {home_open("ranked.home_id", "ranked.incident_id")} AS home_open
-    FROM ranked WHERE place <= %(shown)s ORDER BY board_column, place"""  # noqa: S608
+    FROM ranked WHERE place <= %(shown)s ORDER BY board_column, place"""
 
 
 class BoardOrder(orders.Order):

@@ -35,12 +35,12 @@ CALLS_NEWEST = f"""
     WHERE CASE WHEN %(ids)s::uuid[] = '{{}}' THEN NOT {_OF_CANARY} ELSE incident_id IN (SELECT id FROM named) END
       AND {CALL_IN_SCOPE}
       AND (%(at)s::bigint IS NULL OR (requested_ms, call_id) < (%(at)s, %(id)s::uuid))
-    ORDER BY requested_ms DESC, call_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
-CALLS_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ANY(%(ids)s)"  # noqa: S608
+    ORDER BY requested_ms DESC, call_id DESC LIMIT %(rows)s"""
+CALLS_BY_ID = f"SELECT {_COLUMNS} FROM calls WHERE call_id = ANY(%(ids)s)"
 # A call that joined a ladder under way carries the id of the incident that the ladder began for.
 CALLS_OF_INCIDENTS = f"""
     WITH {JOINED}
-    SELECT asked, {_COLUMNS} FROM named JOIN calls ON incident_id = named.id ORDER BY requested_ms, call_id"""  # noqa: S608
+    SELECT asked, {_COLUMNS} FROM named JOIN calls ON incident_id = named.id ORDER BY requested_ms, call_id"""
 
 
 class Call(BaseModel):

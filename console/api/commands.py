@@ -29,9 +29,9 @@ COMMANDS_NEWEST = f"""
       AND {COMMAND_IN_SCOPE}
       AND (device_id <> 'canary-meter' OR incident_id = %(incident_id)s OR device_id = %(device_id)s)
       AND (%(at)s::bigint IS NULL OR (issued_ms, command_id) < (%(at)s, %(id)s::uuid))
-    ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
-COMMANDS_BY_ID = f"SELECT {_COLUMNS} FROM commands WHERE command_id = ANY(%(ids)s)"  # noqa: S608
-COMMANDS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM commands WHERE incident_id = ANY(%(ids)s) ORDER BY issued_ms, attempt LIMIT 200"  # noqa: S608
+    ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""
+COMMANDS_BY_ID = f"SELECT {_COLUMNS} FROM commands WHERE command_id = ANY(%(ids)s)"
+COMMANDS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM commands WHERE incident_id = ANY(%(ids)s) ORDER BY issued_ms, attempt LIMIT 200"
 
 
 class Command(BaseModel):

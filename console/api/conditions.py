@@ -33,7 +33,7 @@ BUILDINGS = f"""
            min(c.since_ms) AS since_ms
     FROM {_IN_FORCE}
       AND (%(district_code)s::text IS NULL OR ({_BUILDING}) > (%(district_code)s, %(community)s, %(estate)s, %(building)s))
-    GROUP BY {_BUILDING} ORDER BY {_BUILDING} LIMIT %(rows)s"""  # noqa: S608  constant columns
+    GROUP BY {_BUILDING} ORDER BY {_BUILDING} LIMIT %(rows)s"""
 SIZES = """
     SELECT h.district_code, h.community, h.estate, h.building, count(*) AS homes
     FROM homes h JOIN unnest(%(district_codes)s::text[], %(communities)s::text[], %(estates)s::text[], %(buildings)s::text[])
@@ -47,7 +47,7 @@ HOMES = f"""
       AND (%(estate)s::text IS NULL OR h.estate = %(estate)s) AND (%(building)s::text IS NULL OR h.building = %(building)s)
       AND (%(home_id)s::text IS NULL OR c.home_id = %(home_id)s)
       AND (%(last)s::text IS NULL OR (c.home_id, c.device_id, c.condition) > (%(last)s, %(device)s, %(kind)s))
-    ORDER BY c.home_id, c.device_id, c.condition, c.since_ms DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
+    ORDER BY c.home_id, c.device_id, c.condition, c.since_ms DESC LIMIT %(rows)s"""
 
 Asked = Annotated[Condition | None, Query(description="blind, silent or powerless only")]
 

@@ -31,12 +31,12 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 _SIMULATED_AMONG = f"""
     SELECT home_id FROM homes
-    WHERE home_id = ANY (%(ids)s) AND simulated AND retired_at IS NULL AND {IN_SCOPE_HOME}"""  # noqa: S608  constant condition
+    WHERE home_id = ANY (%(ids)s) AND simulated AND retired_at IS NULL AND {IN_SCOPE_HOME}"""
 _DISTRICTS_OF_BUILDING = f"""
     SELECT DISTINCT district_code FROM homes
     WHERE estate = %(estate)s AND building = %(building)s AND (%(code)s::text IS NULL OR district_code = %(code)s)
-      AND simulated AND retired_at IS NULL AND {IN_SCOPE_HOME}"""  # noqa: S608  constant condition
-_CREWS_AMONG = f"SELECT crew_id FROM crews WHERE crew_id = ANY (%(ids)s) AND {IN_SCOPE_CREW}"  # noqa: S608  constant condition
+      AND simulated AND retired_at IS NULL AND {IN_SCOPE_HOME}"""
+_CREWS_AMONG = f"SELECT crew_id FROM crews WHERE crew_id = ANY (%(ids)s) AND {IN_SCOPE_CREW}"
 # Whoever demonstrates sees every district, and may leave one crew for another.
 _CREW_OF: Final[LiteralString] = """
     SELECT w.crew_id, coalesce(
@@ -191,6 +191,7 @@ class PlayCrew(BaseModel):
     """Whose crew somebody wants to play: that of this order."""
 
     order_no: str = Field(min_length=1, max_length=32, description="the number spoken on the phone", examples=["QX-260402-0017"])
+    plays: bool = Field(True, description="false: his page closes, and the simulated crew goes on after some seconds")
 
 
 class CrewPlayed(_Told):
@@ -270,14 +271,16 @@ async def crews(console: Console, district: District, who: Demonstrator) -> Crew
 
 @router.post("/crew", summary="Play the crew of an order · 扮演抢修队", responses=responses(403, 404, 409, 422))
 async def play_crew(console: Console, district: District, who: Demonstrator, asked: PlayCrew) -> CrewPlayed:
-    """The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him."""
+    """The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him, while he plays."""
     check(who, "order_step")
     found = await console.store.row(_CREW_OF, {"order_no": asked.order_no})
     if found is None or who.via != "demo":
         raise unknown_order(asked.order_no)
     if found["crew_id"] is None or found["technician_id"] is None:
         raise Problem(HTTPStatus.CONFLICT, "no_crew_yet", "该抢修单还没有抢修队", "this order has no crew yet")
-    played = _read(CrewPlayed, await _ask(district, "POST", "/crews", json={"crew_id": found["crew_id"]}))
+    played = _read(CrewPlayed, await _ask(district, "POST", "/crews", json={"crew_id": found["crew_id"], "plays": asked.plays}))
+    if not asked.plays:
+        return played
     await console.access.sessions.play(who.credential, found["technician_id"])
     console.access.forget()
     _log.info("a person plays a crew", crew_id=played.crew_id, technician_id=found["technician_id"], who=who.name)

@@ -35,7 +35,7 @@ _OF_CREW: Final[LiteralString] = """
 _BY_NO: Final[LiteralString] = f"""
     SELECT order_id, order_no, incident_id, home_id, state, valve, proof, proof_due_ms, clearing, before_meter, answer_due_ms, on_site_ms,
            test_passed, test_ms
-    FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""  # noqa: S608  constant text
+    FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""
 _STEPS: Final[LiteralString] = """
     SELECT s.order_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, s.detail, o.order_no, o.kind
     FROM order_steps s JOIN work_orders o USING (order_id) WHERE s.order_id = ANY(%(order_ids)s) ORDER BY s.step_no"""

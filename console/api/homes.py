@@ -35,8 +35,8 @@ HOMES = f"""
            OR (estate || building || '栋' || unit || '单元' || room) LIKE %(q)s
            OR (estate || ' ' || building || ' ' || unit || ' ' || room) LIKE %(q)s)
       AND (%(last)s::text IS NULL OR home_id > %(last)s)
-    ORDER BY home_id LIMIT %(rows)s"""  # noqa: S608  constant columns
-HOME = f"SELECT {_COLUMNS} FROM homes WHERE home_id = %(home_id)s"  # noqa: S608
+    ORDER BY home_id LIMIT %(rows)s"""
+HOME = f"SELECT {_COLUMNS} FROM homes WHERE home_id = %(home_id)s"
 HOME_SEEN = f"{HOME} AND {IN_SCOPE_HOME}"
 CONTACTS = "SELECT position, name, role, phone FROM contacts WHERE home_id = %(home_id)s ORDER BY position"
 IN_FORCE = """

@@ -36,14 +36,15 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 _COLUMNS = f"""incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
     lel_vol_percent, valve, valve_cause, alarmed_ms, valve_closed_locally_ms, received_ms, close_sent_ms, reported_closed_ms,
-    last_leak_ms, opened_valve_ms, closed_ms, devices, home, proof, proof_due_ms, holds_ms, clearing, clearing_ms, before_meter_ms,
-    answer_due_ms, (SELECT coalesce(array_agg(a.alias_id ORDER BY a.at_ms), '{{}}') FROM incident_aliases a
-                    WHERE a.incident_id = incidents.incident_id) AS aliases,
+    last_leak_ms, opened_valve_ms, closed_ms, devices, home, proof, proof_due_ms, holds_ms, clearing, clearing_ms,
+    before_meter_ms, before_meter_first_ms, answer_due_ms,
+    (SELECT coalesce(array_agg(a.alias_id ORDER BY a.at_ms), '{{}}') FROM incident_aliases a
+     WHERE a.incident_id = incidents.incident_id) AS aliases,
     CASE WHEN home_id IS NULL AND kind = 'hotline_report' THEN
         (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = incidents.incident_id AND e.kind = 'opened' LIMIT 1)
     END AS told_place,
     nullif(home ->> 'district_code', '') AS district_code, (home ->> 'lon')::float8 AS lon, (home ->> 'lat')::float8 AS lat,
-    home ->> 'coord_datum' AS coord_datum, {ACKNOWLEDGED} AS acknowledged"""  # noqa: S608  constant columns
+    home ->> 'coord_datum' AS coord_datum, {ACKNOWLEDGED} AS acknowledged"""
 _OPEN = home_open("incidents.home_id", "incidents.incident_id")
 IN_SCOPE = incident_in_scope()
 
@@ -56,8 +57,8 @@ INCIDENTS_NEWEST = f"""
       AND CASE WHEN %(kind)s::text IS NULL THEN kind <> 'canary' ELSE kind = %(kind)s END
       AND (%(since_ms)s::bigint IS NULL OR received_ms >= %(since_ms)s)
       AND (%(at)s::bigint IS NULL OR (received_ms, incident_id) < (%(at)s, %(id)s::uuid))
-    ORDER BY received_ms DESC, incident_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
-INCIDENTS_BY_ID = f"SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents WHERE incident_id = ANY(%(ids)s)"  # noqa: S608
+    ORDER BY received_ms DESC, incident_id DESC LIMIT %(rows)s"""
+INCIDENTS_BY_ID = f"SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents WHERE incident_id = ANY(%(ids)s)"
 INCIDENTS_SEEN = f"{INCIDENTS_BY_ID} AND {IN_SCOPE}"
 ALIAS = "SELECT incident_id FROM incident_aliases WHERE alias_id = %(id)s"
 
@@ -121,6 +122,9 @@ class Incident(BaseModel):
     clearing_words: Words
     clearing_ms: int | None = Field(description="seen to clear, Unix ms")
     before_meter_ms: int | None = Field(description="a leak before the meter is suspected since, Unix ms")
+    before_meter_first_ms: int | None = Field(
+        description="when a leak before the meter was first suspected, Unix ms: it stays when the valve is opened"
+    )
     aliases: list[UUID] = Field(description="other ids of this incident: it is found by each of them")
     alarmed_ms: int
     valve_closed_locally_ms: int | None

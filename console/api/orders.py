@@ -41,15 +41,15 @@ ORDERS_NEWEST = f"""
       AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s
            OR crew_id = (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s))
       AND (%(at)s::bigint IS NULL OR (created_ms, order_id) < (%(at)s, %(id)s::uuid))
-    ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""  # noqa: S608  constant columns
-ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"  # noqa: S608
+    ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""
+ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"
 # Also where the order was made for another incident of the same place.
 ORDERS_OF_INCIDENTS = f"""
     WITH {JOINED}
-    SELECT asked, {_COLUMNS} FROM ordered JOIN work_orders USING (order_id) ORDER BY created_ms, order_id"""  # noqa: S608
-ORDER_BY_NUMBER = f"SELECT {_COLUMNS} FROM work_orders WHERE order_no = %(order_no)s"  # noqa: S608
+    SELECT asked, {_COLUMNS} FROM ordered JOIN work_orders USING (order_id) ORDER BY created_ms, order_id"""
+ORDER_BY_NUMBER = f"SELECT {_COLUMNS} FROM work_orders WHERE order_no = %(order_no)s"
 ORDER = f"""
-    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders WHERE order_no = %(order_no)s AND {IN_SCOPE_ORDER}"""  # noqa: S608
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders WHERE order_no = %(order_no)s AND {IN_SCOPE_ORDER}"""
 STEPS_OF_ORDER = """
     SELECT step_no, at_ms, event, from_state, to_state, actor, detail FROM order_steps
     WHERE order_id = %(order_id)s ORDER BY step_no LIMIT 500"""
@@ -136,7 +136,7 @@ async def rows_of_incidents(store: Store, ids: Sequence[UUID]) -> dict[UUID, lis
 async def list_orders(
     store: Database,
     who: Reader,
-    open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002
+    open: Annotated[bool | None, Query(description="true: not archived; false: archived; absent: all")] = None,  # noqa: A002  the word of the API
     crew_id: Annotated[str | None, Query(max_length=64, description="orders of this crew")] = None,
     technician_id: Annotated[str | None, Query(max_length=64, description="his orders and his crew's")] = None,
     incident_id: Annotated[UUID | None, Query(description="orders that work this incident")] = None,

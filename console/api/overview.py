@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/v1", tags=["homes"])
 # Homes come and go by registry import alone, and there are many: they are counted less often than what goes on in them.
 HOMES = f"""
     SELECT count(*) AS homes, count(*) FILTER (WHERE simulated) AS homes_simulated FROM homes
-    WHERE retired_at IS NULL AND {IN_SCOPE_HOME}"""  # noqa: S608  constant conditions
+    WHERE retired_at IS NULL AND {IN_SCOPE_HOME}"""
 FIGURES = f"""
     SELECT o.*, c.*,
            (SELECT count(*) FROM tasks WHERE done_ms IS NULL AND home_id IS DISTINCT FROM 'CANARY' AND {TASK_IN_SCOPE}) AS tasks_open,
@@ -36,7 +36,7 @@ FIGURES = f"""
          (SELECT count(DISTINCT home_id) FILTER (WHERE condition = 'blind') AS blind,
                  count(DISTINCT home_id) FILTER (WHERE condition = 'silent') AS silent,
                  count(DISTINCT home_id) FILTER (WHERE condition = 'powerless') AS powerless
-          FROM home_conditions JOIN homes USING (home_id) WHERE ended_ms IS NULL AND retired_at IS NULL AND {IN_SCOPE_HOME}) AS c"""  # noqa: S608
+          FROM home_conditions JOIN homes USING (home_id) WHERE ended_ms IS NULL AND retired_at IS NULL AND {IN_SCOPE_HOME}) AS c"""
 # How far each open incident has come, by the order that works it, under whatever id of the incident that was made.
 STEPS = f"""
     WITH opened AS MATERIALIZED (
@@ -60,7 +60,7 @@ STEPS = f"""
         FROM opened LEFT JOIN worked USING (incident_id) LEFT JOIN work_orders w USING (order_id)
         ORDER BY opened.incident_id, (w.kind = 'emergency') DESC NULLS LAST, w.created_ms)
     SELECT step, count(*) AS incidents, min(received_ms) FILTER (WHERE NOT acknowledged AND accepted_ms IS NULL) AS unhandled_ms
-    FROM stepped GROUP BY step"""  # noqa: S608
+    FROM stepped GROUP BY step"""
 
 _CREWS_MAX = 1000
 _SCOPES_MAX = 200

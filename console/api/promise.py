@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 LEAKS: Final[LiteralString] = f"""
     SELECT i.incident_id FROM incidents i
-    WHERE i.received_ms >= %(since_ms)s AND i.kind IN ('leak', 'hotline_report') AND {incident_in_scope("i")}"""  # noqa: S608
+    WHERE i.received_ms >= %(since_ms)s AND i.kind IN ('leak', 'hotline_report') AND {incident_in_scope("i")}"""
 # The caller of a hotline report is not rung, and whoever else there is may not be: only a leak promises a call.
 CLOCKS: Final[LiteralString] = f"""
     WITH {JOINED},
@@ -30,7 +30,7 @@ CLOCKS: Final[LiteralString] = f"""
            i.valve NOT IN ('no_meter', 'none') AS can_close,
            i.kind = 'leak' AND jsonb_array_length(coalesce(i.home -> 'contacts', '[]')) > 0 AS can_ring
     FROM asked JOIN incidents i ON i.incident_id = asked.asked
-    LEFT JOIN worked USING (asked) LEFT JOIN rung USING (asked)"""  # noqa: S608
+    LEFT JOIN worked USING (asked) LEFT JOIN rung USING (asked)"""
 
 
 class PromiseCount(BaseModel):

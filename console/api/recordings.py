@@ -16,7 +16,7 @@ from console.recordings_folder import RecordingsFolder
 
 router = APIRouter(prefix="/api/v1", tags=["calls"])
 
-_CALL = f"SELECT incident_id, home_id FROM calls WHERE call_id = %(call_id)s AND {CALL_IN_SCOPE}"  # noqa: S608  constant condition
+_CALL = f"SELECT incident_id, home_id FROM calls WHERE call_id = %(call_id)s AND {CALL_IN_SCOPE}"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _SOUND = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
 

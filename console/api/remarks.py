@@ -30,14 +30,14 @@ INCIDENT: Final[LiteralString] = f"""
     FROM incidents i
     WHERE i.incident_id IN (SELECT %(incident_id)s::uuid UNION ALL
                             SELECT a.incident_id FROM incident_aliases a WHERE a.alias_id = %(incident_id)s)
-      AND {incident_in_scope("i")}"""  # noqa: S608
+      AND {incident_in_scope("i")}"""
 ADD: Final[LiteralString] = f"""
     INSERT INTO incident_remarks (remark_id, incident_id, at_ms, kind, actor, display, note)
     VALUES (%(remark_id)s, %(incident_id)s, %(at_ms)s, %(kind)s, %(actor)s, %(display)s, %(note)s)
-    ON CONFLICT (incident_id, actor) WHERE kind = 'acknowledge' DO NOTHING RETURNING {COLUMNS}"""  # noqa: S608
+    ON CONFLICT (incident_id, actor) WHERE kind = 'acknowledge' DO NOTHING RETURNING {COLUMNS}"""
 SEEN_BY: Final[LiteralString] = f"""
     SELECT {COLUMNS} FROM incident_remarks
-    WHERE incident_id = %(incident_id)s AND actor = %(actor)s AND kind = 'acknowledge'"""  # noqa: S608
+    WHERE incident_id = %(incident_id)s AND actor = %(actor)s AND kind = 'acknowledge'"""
 
 IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
 Remarker = Annotated[Who, Depends(needs("remark"))]

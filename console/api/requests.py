@@ -297,8 +297,8 @@ async def archive(console: Console, response: Response, who: Signed, order_no: O
     return await _step(console, response, who, "dispatch", "archive", order_no, asked)
 
 
-TASK_KNOWN = f"SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s AND {incident_id_in_scope('tasks.incident_id', 'tasks.home_id')}"  # noqa: S608
-CREW_KNOWN = f"SELECT 1 AS one FROM crews WHERE crew_id = %(crew_id)s AND {crew_in_scope()}"  # noqa: S608
+TASK_KNOWN = f"SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s AND {incident_id_in_scope('tasks.incident_id', 'tasks.home_id')}"
+CREW_KNOWN = f"SELECT 1 AS one FROM crews WHERE crew_id = %(crew_id)s AND {crew_in_scope()}"
 
 
 @router.post("/tasks/{task_id}/done", summary="A task is done · 任务完成", responses=ANSWERS)

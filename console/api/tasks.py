@@ -26,9 +26,9 @@ TASKS_BY_PRIORITY = f"""
     WHERE home_id IS DISTINCT FROM 'CANARY' AND (%(open)s::boolean IS NULL OR (done_ms IS NULL) = %(open)s)
       AND {TASK_IN_SCOPE}
       AND (%(priority)s::int IS NULL OR (priority, created_ms, task_id) > (%(priority)s, %(at)s::bigint, %(id)s::uuid))
-    ORDER BY priority, created_ms, task_id LIMIT %(rows)s"""  # noqa: S608  constant columns
-TASKS_BY_ID = f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY(%(ids)s)"  # noqa: S608
-TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, task_id LIMIT 200"  # noqa: S608
+    ORDER BY priority, created_ms, task_id LIMIT %(rows)s"""
+TASKS_BY_ID = f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY(%(ids)s)"
+TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, task_id LIMIT 200"
 
 
 class Task(BaseModel):

@@ -21,35 +21,36 @@ from console.wording import call_words, event_words, step_told
 
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
-_EVENT = "SELECT event_id, incident_id, at_ms, kind, actor, detail FROM incident_events"
+_EVENT = "SELECT event_id, incident_id, at_ms, entry_no, kind, actor, detail FROM incident_events"
 _STEP = """SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, o.order_no, o.kind, o.crew_id, s.detail
     FROM order_steps s JOIN work_orders o USING (order_id)"""
 _CALL = """SELECT call_id, incident_id, attempt, name, role, placed_ms, ringing_ms, answered_ms, key, key_ms, ended_ms, outcome,
     reason
     FROM calls"""
 EVENTS_OF_INCIDENT = f"""
-    WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms, event_id LIMIT 2000"""  # noqa: S608  constant columns
+    WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms, entry_no, event_id LIMIT 2000"""
 # The line has already said what it knows of the valve, and that gas leaks again; a step that only noted it is no news.
 _NEWS = " AND s.event <> 'valve' AND NOT (s.event = 'leak_again' AND s.from_state = s.to_state)"
 STEPS_OF_INCIDENT = f"""
-    WITH {JOINED} {_STEP} WHERE s.order_id IN (SELECT order_id FROM ordered) {_NEWS} ORDER BY s.step_no LIMIT 2000"""  # noqa: S608
+    WITH {JOINED} {_STEP} WHERE s.order_id IN (SELECT order_id FROM ordered) {_NEWS} ORDER BY s.step_no LIMIT 2000"""
 CALLS_OF_INCIDENT = f"""
-    WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms, call_id LIMIT 500"""  # noqa: S608
-EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s) ORDER BY at_ms, event_id"
+    WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms, call_id LIMIT 500"""
+EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s) ORDER BY at_ms, entry_no, event_id"
 STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS + " ORDER BY s.step_no"
 CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s) ORDER BY requested_ms, call_id"
 
 # Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone, then people; the end is last.
+# Within each it is the number that its station gave; the line's entries of before there were numbers stand by their kind: what it heard,
+# then what it made of that, then what it did about it.
 _RANK = {"event": 0, "step": 1, "call": 2, "remark": 3}
 _END = 4
 _RANK_BITS = 44
-# The line's own within a millisecond: what it heard, then what it makes of that, then what it does about it. Its entries have no number
-# of their own, but it never works another way round.
-_HEARD = "opened alias meter_exchanged device_added leak_again closed_locally close_accepted reported_closed opened_valve refused"
-_CONCLUDED = """no_meter no_answer travel_time_over open_expired gas_still_flows not_provable valve_holds proof_due room_clearing
-    room_not_clearing before_meter_suspected hold_lifted hold_set"""
-_DONE = "open_requested open_refused open_sent close_sent close_resent order_sent"
-_ORDER_OF_EVENTS = {kind: number for number, kind in enumerate(f"{_HEARD} {_CONCLUDED} {_DONE}".split())}
+_UNNUMBERED = (
+    "opened", "alias", "meter_exchanged", "device_added", "leak_again", "closed_locally", "close_accepted", "reported_closed",
+    "opened_valve", "refused", "no_meter", "no_answer", "travel_time_over", "open_expired", "gas_still_flows", "not_provable",
+    "valve_holds", "proof_due", "room_clearing", "room_not_clearing", "before_meter_suspected", "hold_lifted", "hold_set",
+    "open_requested", "open_refused", "open_sent", "close_sent", "close_resent", "order_sent",
+)  # fmt: skip
 _MOMENTS = {
     "call_placed": "placed_ms",
     "call_ringing": "ringing_ms",
@@ -108,7 +109,9 @@ def _entry(entry_id: str, at_ms: int, number: int, kind: str, actor: str, detail
 def of_event(row: Row) -> Entry:
     """The sentence of a row of ``incident_events``."""
     words = event_words(row["kind"], row["actor"], row["detail"])
-    number = _ORDER_OF_EVENTS.get(row["kind"], len(_ORDER_OF_EVENTS))
+    number = row["entry_no"]
+    if number is None:
+        number = _UNNUMBERED.index(row["kind"]) if row["kind"] in _UNNUMBERED else len(_UNNUMBERED)
     return _entry(f"event:{row['event_id']}", row["at_ms"], number, row["kind"], row["actor"], row["detail"], words)
 
 

@@ -24,20 +24,20 @@ INCIDENTS: Final[LiteralString] = f"""
         JOIN (SELECT own.order_id FROM work_orders own WHERE own.incident_id = i.incident_id
               UNION SELECT a.order_id FROM order_aliases a WHERE a.incident_id = i.incident_id) AS works USING (order_id)
         ORDER BY (w.kind = 'emergency') DESC, w.created_ms LIMIT 1) o ON true
-    WHERE i.state = 'open' AND i.kind <> 'canary' AND {_INCIDENT} ORDER BY i.received_ms, i.incident_id"""  # noqa: S608
+    WHERE i.state = 'open' AND i.kind <> 'canary' AND {_INCIDENT} ORDER BY i.received_ms, i.incident_id"""
 TASKS: Final[LiteralString] = f"""
     SELECT tasks.task_id, tasks.incident_id, tasks.home_id, tasks.kind, tasks.priority, tasks.created_ms, {_ADDRESS}
     FROM tasks LEFT JOIN homes h ON h.home_id = tasks.home_id
     WHERE tasks.done_ms IS NULL AND tasks.home_id IS DISTINCT FROM 'CANARY' AND {TASK_IN_SCOPE}
-    ORDER BY tasks.priority, tasks.created_ms, tasks.task_id"""  # noqa: S608
+    ORDER BY tasks.priority, tasks.created_ms, tasks.task_id"""
 HOLDS: Final[LiteralString] = f"""
     SELECT v.home_id, v.hold, v.cause, v.set_ms, {_ADDRESS}
     FROM valve_holds v JOIN homes h USING (home_id) WHERE v.lifted_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
-    ORDER BY (v.hold = 'arrears'), v.set_ms DESC, v.hold_id LIMIT 500"""  # noqa: S608
+    ORDER BY (v.hold = 'arrears'), v.set_ms DESC, v.hold_id LIMIT 500"""
 HOLD_COUNTS: Final[LiteralString] = f"""
     SELECT v.hold, count(DISTINCT v.home_id) AS homes
     FROM valve_holds v JOIN homes h USING (home_id) WHERE v.lifted_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
-    GROUP BY v.hold ORDER BY v.hold"""  # noqa: S608
+    GROUP BY v.hold ORDER BY v.hold"""
 BLIND_GROUPS: Final[LiteralString] = f"""
     SELECT h.district_code, min(h.district) AS district, h.community, h.estate, h.building,
            count(DISTINCT h.home_id) FILTER (WHERE c.condition = 'blind') AS blind,
@@ -46,18 +46,18 @@ BLIND_GROUPS: Final[LiteralString] = f"""
            min(c.since_ms) AS since_ms, count(*) OVER () AS buildings
     FROM home_conditions c JOIN homes h USING (home_id) WHERE c.ended_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
     GROUP BY h.district_code, h.community, h.estate, h.building
-    ORDER BY count(DISTINCT h.home_id) DESC, h.district_code, h.community, h.estate, h.building LIMIT 300"""  # noqa: S608
+    ORDER BY count(DISTINCT h.home_id) DESC, h.district_code, h.community, h.estate, h.building LIMIT 300"""
 REVISITS: Final[LiteralString] = f"""
     SELECT o.order_no, o.incident_id, o.home_id, o.place, o.revisit_due_ms AS due_ms FROM work_orders o
-    WHERE o.archived_ms IS NULL AND o.revisit_due_ms IS NOT NULL AND o.kind <> 'canary' AND {order_in_scope("o")}"""  # noqa: S608
+    WHERE o.archived_ms IS NULL AND o.revisit_due_ms IS NOT NULL AND o.kind <> 'canary' AND {order_in_scope("o")}"""
 PROOFS: Final[LiteralString] = f"""
     SELECT i.incident_id, i.home_id, i.place, i.home, {TOLD_PLACE} AS told_place, i.proof_due_ms AS due_ms FROM incidents i
     WHERE i.state = 'open' AND i.proof_due_ms IS NOT NULL AND i.proof IN ('not_yet', 'due_at_uplink') AND i.kind <> 'canary'
-      AND {_INCIDENT}"""  # noqa: S608
+      AND {_INCIDENT}"""
 REMARKS: Final[LiteralString] = f"""
     SELECT r.remark_id, r.incident_id, r.at_ms, r.kind, r.actor, r.display, r.note
     FROM incident_remarks r JOIN incidents i USING (incident_id)
-    WHERE r.at_ms >= %(since_ms)s AND r.kind = 'remark' AND {_INCIDENT} ORDER BY r.at_ms, r.remark_id LIMIT 1000"""  # noqa: S608
+    WHERE r.at_ms >= %(since_ms)s AND r.kind = 'remark' AND {_INCIDENT} ORDER BY r.at_ms, r.remark_id LIMIT 1000"""
 PEOPLE: Final[LiteralString] = "SELECT name, display, roles, districts FROM users WHERE disabled_ms IS NULL ORDER BY name LIMIT 5000"
 LAST_TAKEN: Final[LiteralString] = """
     SELECT max(e.at_ms) AS at_ms FROM handovers h JOIN handover_ends e USING (handover_id) WHERE h.desk = %(desk)s AND e.how = 'taken'"""
@@ -87,14 +87,14 @@ _SEEN: Final[LiteralString] = """
 NEWEST: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
     WHERE {_SEEN} AND (%(at)s::bigint IS NULL OR (h.begun_ms, h.handover_id) < (%(at)s, %(id)s::uuid))
-    ORDER BY h.begun_ms DESC, h.handover_id DESC LIMIT %(rows)s"""  # noqa: S608
+    ORDER BY h.begun_ms DESC, h.handover_id DESC LIMIT %(rows)s"""
 BY_ID: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
-    WHERE h.handover_id = ANY(%(ids)s)"""  # noqa: S608
+    WHERE h.handover_id = ANY(%(ids)s)"""
 WHOLE: Final[LiteralString] = f"""
     SELECT {_BRIEF}, h.remarks, h.owners, h.document, e.note AS end_note, e.owners AS end_owners, e.document AS end_document
     FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
-    WHERE h.handover_id = %(handover_id)s AND {_SEEN}"""  # noqa: S608
+    WHERE h.handover_id = %(handover_id)s AND {_SEEN}"""
 UNDER_WAY: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
-    WHERE h.desk = %(desk)s AND e.handover_id IS NULL LIMIT 1"""  # noqa: S608
+    WHERE h.desk = %(desk)s AND e.handover_id IS NULL LIMIT 1"""

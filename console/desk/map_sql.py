@@ -25,12 +25,12 @@ ESTATES: Final[LiteralString] = f"""
     SELECT h.district_code, h.community, h.estate, h.coord_datum, min(h.district) AS district, avg(h.lon) AS lon, avg(h.lat) AS lat,
            count(*) AS homes, count(h.lon) AS placed
     FROM homes h WHERE h.retired_at IS NULL AND {_HERE}
-    GROUP BY h.district_code, h.community, h.estate, h.coord_datum"""  # noqa: S608
+    GROUP BY h.district_code, h.community, h.estate, h.coord_datum"""
 BUILDINGS: Final[LiteralString] = f"""
     SELECT h.district_code, h.community, h.estate, h.building, h.coord_datum, avg(h.lon) AS lon, avg(h.lat) AS lat,
            count(*) AS homes, count(h.lon) AS placed
     FROM homes h WHERE h.retired_at IS NULL AND {_HERE} AND {_WANTED}
-    GROUP BY h.district_code, h.community, h.estate, h.building, h.coord_datum"""  # noqa: S608
+    GROUP BY h.district_code, h.community, h.estate, h.building, h.coord_datum"""
 CONDITIONS: Final[LiteralString] = f"""
     SELECT {_ESTATE}, c.condition, count(DISTINCT h.home_id) AS homes {_CONDITIONS} GROUP BY {_ESTATE}, c.condition"""
 OPEN: Final[LiteralString] = f"""

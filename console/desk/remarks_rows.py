@@ -15,9 +15,9 @@ from console.vocabulary import Words
 
 COLUMNS: Final[LiteralString] = "remark_id, incident_id, at_ms, kind, actor, display, note"
 
-REMARKS_BY_ID: Final[LiteralString] = f"SELECT {COLUMNS} FROM incident_remarks WHERE remark_id = ANY(%(ids)s)"  # noqa: S608
+REMARKS_BY_ID: Final[LiteralString] = f"SELECT {COLUMNS} FROM incident_remarks WHERE remark_id = ANY(%(ids)s)"
 REMARKS_OF_INCIDENTS: Final[LiteralString] = f"""
-    SELECT {COLUMNS} FROM incident_remarks WHERE incident_id = ANY(%(ids)s) ORDER BY at_ms, remark_id LIMIT 2000"""  # noqa: S608
+    SELECT {COLUMNS} FROM incident_remarks WHERE incident_id = ANY(%(ids)s) ORDER BY at_ms, remark_id LIMIT 2000"""
 ACKNOWLEDGED: Final[LiteralString] = """
     (SELECT jsonb_build_object('by', r.display, 'at_ms', r.at_ms) FROM incident_remarks r
      WHERE r.incident_id = incidents.incident_id AND r.kind = 'acknowledge' ORDER BY r.at_ms, r.remark_id LIMIT 1)"""

@@ -36,34 +36,34 @@ BY_ADDRESS: Final[LiteralString] = f"""
       AND (%(loose)s::text[] = '{{}}' OR h.room = ANY (%(loose)s) OR h.building = ANY (%(loose)s))
     ORDER BY p.rank, (h.room = ANY (%(loose)s)) DESC, h.district_code, h.community, h.estate, length(h.building), h.building,
              length(h.unit), h.unit, length(h.room), h.room, h.home_id
-    LIMIT %(limit)s"""  # noqa: S608
+    LIMIT %(limit)s"""
 
 HOMES_BY_ID: Final[LiteralString] = f"""
-    SELECT {_HOME}, 0 AS rank FROM homes h WHERE h.home_id = ANY (%(home_ids)s) AND {_IN_SCOPE}"""  # noqa: S608
+    SELECT {_HOME}, 0 AS rank FROM homes h WHERE h.home_id = ANY (%(home_ids)s) AND {_IN_SCOPE}"""
 # The number itself is the first of all that begin with it. Of a beginning that thousands share, the first are looked through and no more.
 HOUSEHOLDS: Final[LiteralString] = f"""
     SELECT {_HOME}, (h.household_no <> %(household_no)s)::int AS rank FROM (
         SELECT * FROM homes WHERE household_no LIKE %(beginning)s ORDER BY household_no USING ~<~ LIMIT %(looked_through)s) AS h
-    WHERE {_IN_SCOPE} ORDER BY h.household_no LIMIT %(limit)s"""  # noqa: S608
+    WHERE {_IN_SCOPE} ORDER BY h.household_no LIMIT %(limit)s"""
 DEVICES: Final[LiteralString] = f"""
     SELECT d.device_id, d.kind, d.retired_at IS NOT NULL AS retired, (upper(d.device_id) <> %(device)s)::int AS rank, {_HOME}
     FROM (SELECT * FROM devices WHERE upper(device_id) LIKE %(beginning)s
           ORDER BY upper(device_id) USING ~<~ LIMIT %(looked_through)s) AS d
     JOIN homes h USING (home_id)
-    WHERE {_IN_SCOPE} ORDER BY d.device_id LIMIT %(limit)s"""  # noqa: S608
+    WHERE {_IN_SCOPE} ORDER BY d.device_id LIMIT %(limit)s"""
 PHONES: Final[LiteralString] = f"""
     SELECT DISTINCT ON (h.home_id) {_HOME}, c.role, 0 AS rank FROM contacts c JOIN homes h USING (home_id)
-    WHERE c.phone = ANY (%(phones)s) AND {_IN_SCOPE} ORDER BY h.home_id, c.position LIMIT %(limit)s"""  # noqa: S608
+    WHERE c.phone = ANY (%(phones)s) AND {_IN_SCOPE} ORDER BY h.home_id, c.position LIMIT %(limit)s"""
 ORDERS: Final[LiteralString] = f"""
     SELECT o.order_no, o.kind, o.state, o.home_id, o.place FROM work_orders o
-    WHERE o.order_no = ANY (%(order_nos)s) AND o.kind <> 'canary' AND {order_in_scope("o")} ORDER BY o.created_ms DESC"""  # noqa: S608
+    WHERE o.order_no = ANY (%(order_nos)s) AND o.kind <> 'canary' AND {order_in_scope("o")} ORDER BY o.created_ms DESC"""
 
 _INCIDENT: Final[LiteralString] = f"i.incident_id, i.kind, i.state, i.home_id, i.place, i.home, {TOLD_PLACE} AS told_place"
 INCIDENT: Final[LiteralString] = f"""
     SELECT {_INCIDENT} FROM incidents i
     WHERE i.incident_id IN (SELECT %(incident_id)s::uuid UNION ALL
                             SELECT a.incident_id FROM incident_aliases a WHERE a.alias_id = %(incident_id)s)
-      AND i.kind <> 'canary' AND {incident_in_scope("i")}"""  # noqa: S608
+      AND i.kind <> 'canary' AND {incident_in_scope("i")}"""
 OPEN_INCIDENTS: Final[LiteralString] = f"""
     SELECT {_INCIDENT} FROM incidents i
-    WHERE i.state = 'open' AND i.place = ANY (%(home_ids)s) AND i.kind <> 'canary' AND {incident_in_scope("i")}"""  # noqa: S608
+    WHERE i.state = 'open' AND i.place = ANY (%(home_ids)s) AND i.kind <> 'canary' AND {incident_in_scope("i")}"""

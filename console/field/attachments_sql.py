@@ -8,7 +8,7 @@ _COLUMNS: Final[LiteralString] = """a.attachment_id, o.order_no, o.incident_id, 
     a.lon, a.lat, a.coord_datum, a.made_by"""
 
 ORDER: Final[LiteralString] = f"""
-    SELECT order_id, created_ms FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""  # noqa: S608  constant text
+    SELECT order_id, created_ms FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""
 
 ADD: Final[LiteralString] = """
     INSERT INTO order_attachments (attachment_id, order_id, kind, media_type, bytes, size, sha256, happened_ms, received_ms,
@@ -22,13 +22,13 @@ SAME: Final[LiteralString] = "SELECT sha256 = %(sha256)s AS same FROM order_atta
 
 OF_ORDERS: Final[LiteralString] = f"""
     SELECT {_COLUMNS} FROM order_attachments a JOIN work_orders o USING (order_id)
-    WHERE o.order_id = ANY(%(order_ids)s) ORDER BY a.happened_ms, a.attachment_id"""  # noqa: S608  constant columns
+    WHERE o.order_id = ANY(%(order_ids)s) ORDER BY a.happened_ms, a.attachment_id"""
 
 BY_ID: Final[LiteralString] = f"""
     SELECT {_COLUMNS}, o.place ->> 'district_code' AS district_code, o.crew_id, o.archived_ms
     FROM order_attachments a JOIN work_orders o USING (order_id)
-    WHERE a.attachment_id = ANY(%(ids)s)"""  # noqa: S608  constant columns
+    WHERE a.attachment_id = ANY(%(ids)s)"""
 
 BYTES: Final[LiteralString] = f"""
     SELECT a.media_type, a.bytes FROM order_attachments a JOIN work_orders o USING (order_id)
-    WHERE a.attachment_id = %(attachment_id)s AND {order_in_scope("o")}"""  # noqa: S608  constant text
+    WHERE a.attachment_id = %(attachment_id)s AND {order_in_scope("o")}"""

@@ -18,7 +18,7 @@ def begin_change(cursor: Cursor[Any]) -> int:
     """Wait for a change that is under way and take the next version. Readers are not held up."""
     cursor.execute("LOCK TABLE registry_changes IN EXCLUSIVE MODE")
     row = cursor.execute("SELECT nextval('registry_version')").fetchone()
-    assert row is not None  # noqa: S101 - nextval gives one row or raises
+    assert row is not None  # noqa: S101  nextval gives one row or raises
     return int(row[0])
 
 

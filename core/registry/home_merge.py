@@ -77,7 +77,7 @@ _ADD_HOMES: Final = f"""
 INSERT INTO homes (home_id, {_FIELDS}, version)
 SELECT f.home_id, {_FILE_FIELDS}, %(version)s FROM file_rows f
  WHERE f.first AND NOT EXISTS (SELECT FROM homes h WHERE h.home_id = f.home_id)
-"""  # noqa: S608 - column names of our own
+"""
 
 _CHANGE_HOMES: Final = f"""
 WITH changed AS (
@@ -86,7 +86,7 @@ WITH changed AS (
        AND (({", ".join(f"h.{name}" for name in _HOME_FIELDS)}) IS DISTINCT FROM ({_FILE_FIELDS}) OR h.retired_at IS NOT NULL)
     RETURNING h.home_id)
 INSERT INTO touched_homes SELECT home_id FROM changed
-"""  # noqa: S608 - column names of our own
+"""
 
 _CONTACTS: Final = """
 CREATE TEMP TABLE changed_contacts ON COMMIT DROP AS

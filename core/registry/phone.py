@@ -15,7 +15,7 @@ _CHINESE = re.compile(r"\+86(?:1[3-9][0-9]{9}|(?:10|2[0-9]|[3-9][0-9]{2})[0-9]{7
 _FOREIGN = re.compile(r"\+(?!86)[1-9][0-9]{6,14}")
 
 
-class PhoneRefused(ValueError):  # noqa: N818 - it names what happened, as the file's reader is told
+class PhoneRefused(ValueError):  # noqa: N818  it names what happened, as the file's reader is told
     """A number that may not stand there; `zh` and `en` say why."""
 
     def __init__(self, zh: str, en: str) -> None:

@@ -82,6 +82,11 @@ class Authority:
             raise UserError(f"{folder} 中的 ca.key 与 ca.crt 不符", f"ca.key and ca.crt in {folder} do not belong together")
         self._key = key
 
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """By which its certificates and its revocation lists are known to be its own."""
+        return self._key.public_key()
+
     @classmethod
     def create(cls, folder: Path, name: str = "Gas Sentinel") -> "Authority":
         """A new authority with a key of its own and an empty revocation list. Raises UserError where one is already."""

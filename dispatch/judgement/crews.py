@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.registry.datum import Datum, to_wgs84
+from dispatch.judgement.reasons import Reason
 
 SHANGHAI_OFFSET_MIN: Final = 8 * 60
 """China keeps UTC+8 the year round; no time zone files are needed."""
 
 EARTH_RADIUS_M: Final = 6_371_008.8
 _DAY_MIN: Final = 24 * 60
+
+CREW_GONE: Final = Reason("crew_gone", "该抢修队已撤销", "that crew is no more")
+TECHNICIAN_GONE: Final = Reason("technician_gone", "技术员已离队", "the technician has left that crew")
+OFF_DUTY: Final = Reason("crew_off_duty", "该抢修队已下班，未接单", "that crew has gone off duty without accepting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,18 @@ def on_duty(shift_start: str, shift_end: str, now_ms: int) -> bool:
     if start < end:
         return start <= minute < end
     return minute >= start or minute < end
+
+
+def gone(shift_start: str, shift_end: str, *, in_service: bool, technician_there: bool, now_ms: int) -> Reason | None:
+    """Why nobody will accept what was assigned to a crew, None while somebody may.
+
+    ``in_service``: the crew stands in the registry. ``technician_there``: who was told of the order is still one of it.
+    """
+    if not in_service:
+        return CREW_GONE
+    if not technician_there:
+        return TECHNICIAN_GONE
+    return None if on_duty(shift_start, shift_end, now_ms) else OFF_DUTY
 
 
 def nearest(place: Place, simulated: bool, crews: Iterable[Crew], now_ms: int) -> Choice | None:

@@ -36,6 +36,9 @@ from dispatch.voice.tape import Tape
 
 _AHEAD: Final = BYTES_PER_SECOND * 6 // 10
 """Bytes written ahead of the wire: a stall of the process shorter than this is not heard."""
+_PIECE_GOES_S: Final = 0.2
+_NO_ROOM_S: Final = 0.05
+"""Until more is written: a third of what lies ahead has gone out by then; where there was no room, soon again."""
 
 _CLOSING_S: Final = 3.0
 _MEDIA_S: Final = 5.0
@@ -294,7 +297,7 @@ class PhoneCall:
             at += taken
             self._sent_bytes += taken
             if at < len(sound):
-                await asyncio.sleep(0.2 if taken else 0.05)
+                await asyncio.sleep(_PIECE_GOES_S if taken else _NO_ROOM_S)
         while True:
             queued = leg.queued
             if queued == 0:

@@ -216,7 +216,7 @@ class VoiceWorker:
     async def _run(self, request: CallRequest, call: PhoneCall) -> None:
         try:
             ended = await call.run()
-        except Exception:  # noqa: BLE001 - one call must not take the others down; dispatch goes on with its next contact
+        except Exception:  # noqa: BLE001  one call must not take the others down; dispatch goes on with its next contact
             self._log.exception("call failed", call_id=request.call_id)
             ended = self._unmade(request, "stack_failed")
         if self._recordings is not None:

@@ -11,20 +11,13 @@ from datetime import date, timedelta
 
 from core.registry.model import Role
 
-SURNAMES = (
-    "秦", "柳", "顾", "沈", "陆", "江", "白", "叶", "苏", "程", "温", "黎", "骆", "简", "虞", "燕", "桑", "阮", "祁",
-    "纪",
-)  # fmt: skip
+SURNAMES = ("秦", "柳", "顾", "沈", "陆", "江", "白", "叶", "苏", "程", "温", "黎", "骆", "简", "虞", "燕", "桑", "阮", "祁", "纪")
 GIVEN = (
     "晓禾", "知远", "若溪", "明岚", "子衿", "一诺", "书瑶", "景行", "安然", "思源", "雨桐", "望舒", "清和", "乐山",
     "亦凡", "念初", "星野", "沐阳",
 )  # fmt: skip
-ENGLISH_FIRST = (
-    "Avery", "Robin", "Morgan", "Casey", "Jordan", "Quinn", "Rowan", "Skyler",
-)  # fmt: skip
-ENGLISH_LAST = (
-    "Finch", "Marsh", "Holt", "Vale", "Reed", "Lark", "Brook", "Stone",
-)  # fmt: skip
+ENGLISH_FIRST = ("Avery", "Robin", "Morgan", "Casey", "Jordan", "Quinn", "Rowan", "Skyler")
+ENGLISH_LAST = ("Finch", "Marsh", "Holt", "Vale", "Reed", "Lark", "Brook", "Stone")
 
 _SECOND_ROLES: tuple[Role, ...] = ("family", "family", "owner", "property", "neighbour", "grid_officer")
 

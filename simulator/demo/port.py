@@ -53,10 +53,11 @@ class BuildingLeakWanted(BaseModel):
 
 
 class CrewWanted(BaseModel):
-    """Body of ``POST /crews``: a person plays this crew."""
+    """Body of ``POST /crews``: a person plays this crew, or plays it no more."""
 
     model_config = ConfigDict(extra="forbid")
     crew_id: str = Field(min_length=1, max_length=64)
+    plays: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ class ControlPort:
             wanted = CrewWanted.model_validate_json(request.body)
         except ValidationError as error:
             return _unclear(*_fields(error))
+        if not wanted.plays:
+            return HTTPStatus.OK, {"crew_id": wanted.crew_id, "left_s": self._taken.leave(wanted.crew_id)}
         self._taken.take(wanted.crew_id)
         return HTTPStatus.OK, {"crew_id": wanted.crew_id, "left_s": LEASE_S}
 

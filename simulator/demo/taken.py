@@ -1,14 +1,18 @@
 """Which crews people play just now: the simulated technicians leave the orders of such a crew alone.
 
-Decides how long a crew is a person's after the last sign of life of his page. Knows no order and nothing of the platform.
+Decides how long a crew is a person's after the last sign of life of his page, and how soon it is no longer his when that page closes.
+Knows no order and nothing of the platform.
 """
 
 from typing import Final
 
 from core.clock import Clock
 
-LEASE_S: Final = 120.0
-"""A page that is open tells of itself every half minute, one in the background every minute: a word may be lost."""
+LEASE_S: Final = 75.0
+"""A page that is open tells of itself every half minute, one in the background every minute. Only one that is gone without a word (a
+browser that was killed, a network that broke) keeps its crew for so long."""
+LEFT_S: Final = 5.0
+"""A page that closes says so; one that is only read again is back by then."""
 _MOST: Final = 200
 """More crews than any simulated district has."""
 
@@ -26,6 +30,14 @@ class Taken:
         self._until_s[crew_id] = self._clock.monotonic() + LEASE_S
         while len(self._until_s) > _MOST:
             del self._until_s[next(iter(self._until_s))]
+
+    def leave(self, crew_id: str) -> float:
+        """A person's page closes: the crew is his for :data:`LEFT_S` clock seconds more, if it still is; returns how many are left."""
+        now_s = self._clock.monotonic()
+        if crew_id not in self:
+            return 0.0
+        self._until_s[crew_id] = min(self._until_s[crew_id], now_s + LEFT_S)
+        return self._until_s[crew_id] - now_s
 
     def __contains__(self, crew_id: object) -> bool:
         return isinstance(crew_id, str) and self._until_s.get(crew_id, 0.0) > self._clock.monotonic()

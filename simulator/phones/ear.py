@@ -21,7 +21,7 @@ class Ear:
         self._recording = recording
 
     def _open(self, recording: Path) -> wave.Wave_write:
-        file = wave.open(str(recording), "wb")  # noqa: SIM115 - closed with the call
+        file = wave.open(str(recording), "wb")  # noqa: SIM115  closed with the call
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_HZ)

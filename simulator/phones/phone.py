@@ -137,7 +137,7 @@ class Phone:
         while at < len(pcm):
             with suppress(AudioNotActive, AudioRestarted):
                 at += self._call.audio.write(pcm[at : at + 4000])
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # sound runs in real time on any clock; each piece is longer than this
 
 
 def _beep() -> bytes:

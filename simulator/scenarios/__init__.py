@@ -33,7 +33,7 @@ __all__ = [
     "Words",
     "load",
     "names",
-]  # fmt: skip
+]
 
 Do = Literal[
     "leak",  # gas begins to escape in every leaking home; ``value`` m3/h instead of the home's own

@@ -13,9 +13,7 @@ from simulator.physics import detector as laser
 from simulator.physics import meter as gas_meter
 from simulator.world.plan import DevicePlace, HomePlan, Traits, varied
 
-__all__ = [
-    "OPEN_WINDOWS_ACH", "DetectorChanged", "DevicePlace", "Happening", "HomePlan", "SimulatedHome", "Traits", "ValveMoved", "varied",
-]  # fmt: skip
+__all__ = ["OPEN_WINDOWS_ACH", "DetectorChanged", "DevicePlace", "Happening", "HomePlan", "SimulatedHome", "Traits", "ValveMoved", "varied"]
 
 _SHANGHAI_OFFSET_S = 8 * 3600
 _LONG_ON_S = 86_400.0

@@ -6,6 +6,7 @@ handed to ``ask``. Deterministic: what is drawn is drawn by the seed and the hom
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from simulator.scenarios import PLATFORM_STEPS, Scenario, Step
 from simulator.world.household import Household
@@ -126,7 +127,7 @@ class Plot:
             if later_s == 0.0:
                 self._begin_leak(home_id, flow_m3h)
             else:
-                self._town.after(later_s, lambda home_id=home_id: self._begin_leak(home_id, flow_m3h))  # type: ignore[misc]
+                self._town.after(later_s, partial(self._begin_leak, home_id, flow_m3h))
 
     def _begin_leak(self, home_id: str, flow_m3h: float) -> None:
         self._to_come -= 1

@@ -9,6 +9,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -76,7 +77,7 @@ class Town:
             self._watch.begin(home_id)
             dice = random.Random(f"{self._seed}/{home_id}/spread")
             first_s = dice.uniform(0.0, min(INTRODUCTION_S, spread_s, household.home.traits.telemetry_s))
-            self.after(first_s, lambda household=household: self._introduce(household))  # type: ignore[misc]
+            self.after(first_s, partial(self._introduce, household))
 
     def _introduce(self, household: Household) -> None:
         household.introduce()

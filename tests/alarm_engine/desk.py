@@ -99,7 +99,7 @@ class Desk:
             **changes,
         }
         names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
-        await self.connection.execute(f"INSERT INTO work_orders ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608
+        await self.connection.execute(f"INSERT INTO work_orders ({names}) VALUES ({marks})", list(row.values()))
 
     async def ready(self, **changes: Any) -> None:
         """A leak that is closed, found, repaired and tested; the meter has just spoken."""

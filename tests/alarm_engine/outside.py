@@ -85,7 +85,7 @@ class Outside(RuleBasedStateMachine):
         self.durable: set[Identity] = set()
 
         for meter in METERS:  # their clocks are known to the platform; that of a meter never heard of is a story of its own
-            reading = MeterReading(**self.item_fields(meter), volume_m3=1.0, flow_m3h=0.0, valve="unknown")  # type: ignore[arg-type]
+            reading = MeterReading(**self.item_fields(meter), volume_m3=1.0, flow_m3h=0.0, valve="unknown")
             self.deliver(reading, "telemetry")
 
     def some_id(self) -> UUID:
@@ -98,7 +98,7 @@ class Outside(RuleBasedStateMachine):
 
     # -- what the machine itself knows -----------------------------------------------------------------------------------------
 
-    def item_fields(self, device: str) -> dict[str, object]:
+    def item_fields(self, device: str) -> dict[str, Any]:
         said = self.said[device]
         said.seq += 1
         now = self.stage.clock.now_ms()

@@ -12,7 +12,7 @@ from alarm_engine.state import Done, LineState, StationMessage
 from core.clock import ManualClock
 from core.items import AckItem, AlarmItem, DetectorReading, Item, MeterReading, StatusItem
 from core.messages import AckResult, AlarmEvent, Command, DetectorState, ValveCause, ValveState
-from core.registry.model import Contact, Device, Home
+from core.registry.model import Contact, Device, DeviceKind, Home
 from core.station import LeakAgainMessage, OrderMessage, ValveMessage
 
 HOME, OTHER_HOME = "H1", "H2"
@@ -85,8 +85,10 @@ def home(home_id: str, meter_id: str | None, *, alarm_lel: float = 10.0, simulat
     )
 
 
-def device(number: int, device_id: str, kind: str, home_id: str | None, *, account: str | None = None, retired: bool = False) -> Device:
-    return Device(number, device_id, kind, home_id, account or device_id, date(2024, 1, 1), retired, 1)  # type: ignore[arg-type]
+def device(
+    number: int, device_id: str, kind: DeviceKind, home_id: str | None, *, account: str | None = None, retired: bool = False
+) -> Device:
+    return Device(number, device_id, kind, home_id, account or device_id, date(2024, 1, 1), retired, 1)
 
 
 class Stage:

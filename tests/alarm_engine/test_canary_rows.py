@@ -37,7 +37,7 @@ async def insert(store: Store, table: str, **row: object) -> None:
     """A row; what is not named gets the column's default."""
     names = ", ".join(row)
     await store.execute(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{table}, %s)",  # noqa: S608
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{table}, %s)",
         (json.dumps(row, default=str),),
     )
 
@@ -75,7 +75,7 @@ async def everything(store: Store) -> dict[str, list[str]]:
     """Every row of the line's tables, as text."""
     found = {}
     for table in TABLES:
-        rows = await (await store.execute(f"SELECT t::text AS row FROM {table} t ORDER BY 1")).fetchall()  # noqa: S608
+        rows = await (await store.execute(f"SELECT t::text AS row FROM {table} t ORDER BY 1")).fetchall()
         found[table] = [row["row"] for row in rows]
     return found
 
@@ -137,7 +137,7 @@ async def test_it_looks_once_an_hour_and_outlives_a_database_that_is_away(store:
 
     async def forgotten() -> None:
         statement = "SELECT 1 FROM incidents"
-        while await (await store.execute(statement)).fetchone():  # noqa: ASYNC110
+        while await (await store.execute(statement)).fetchone():
             await asyncio.sleep(0.01)
 
     try:
@@ -147,7 +147,7 @@ async def test_it_looks_once_an_hour_and_outlives_a_database_that_is_away(store:
                 looked = asyncio.create_task(forgotten())
                 while not looked.done():
                     await clock.advance(3600)
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.02)  # the database works in real time
         assert not running.done()
         assert not away.done()
     finally:

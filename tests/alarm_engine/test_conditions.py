@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,7 +34,7 @@ class Watched:
     def take(self, item: Item, lane: str = "telemetry") -> None:
         self.conditions.heard(item, self.stage.engine.take(item, lane, lambda: None))
 
-    def _common(self, device_id: str, ts: int | None) -> dict[str, object]:
+    def _common(self, device_id: str, ts: int | None) -> dict[str, Any]:
         self._seq += 1
         known = self.stage.state.registry.devices.get(device_id)
         now = self.stage.clock.now_ms()
@@ -47,16 +48,16 @@ class Watched:
         }
 
     def reading(
-        self, state: DetectorState | None = "normal", device_id: str = "D1", power: str | None = None, ts: int | None = None, **more: object
+        self, state: DetectorState | None = "normal", device_id: str = "D1", power: str | None = None, ts: int | None = None, **more: Any
     ) -> None:
-        item = DetectorReading(**self._common(device_id, ts), ch4_lel=0.0, state=state, power=power)  # type: ignore[arg-type]
-        self.take(replace(item, **more))  # type: ignore[arg-type]
+        item = DetectorReading(**self._common(device_id, ts), ch4_lel=0.0, state=state, power=power)
+        self.take(replace(item, **more))
 
     def event(self, event: AlarmEvent, device_id: str = "D1") -> None:
-        self.take(AlarmItem(**self._common(device_id, None), event=event), "alarm")  # type: ignore[arg-type]
+        self.take(AlarmItem(**self._common(device_id, None), event=event), "alarm")
 
     def meter(self, device_id: str = "M1") -> None:
-        item = MeterReading(**self._common(device_id, None), volume_m3=1.0, flow_m3h=0.0, valve="open")  # type: ignore[arg-type]
+        item = MeterReading(**self._common(device_id, None), volume_m3=1.0, flow_m3h=0.0, valve="open")
         self.take(item)
 
     def status(
@@ -68,7 +69,7 @@ class Watched:
         retained: bool = False,
     ) -> None:
         common = self._common(device_id, None) | {"retained": retained}
-        self.take(StatusItem(**common, online=online, connectivity=connectivity, report_interval_s=interval), "status")  # type: ignore[arg-type]
+        self.take(StatusItem(**common, online=online, connectivity=connectivity, report_interval_s=interval), "status")
 
     async def hours(self, hours: float, speaking: Iterable[str] = (), every: float = 600.0) -> None:
         """Let time pass; the detectors named go on reporting."""
@@ -346,6 +347,7 @@ def test_the_canary_is_in_no_count(watched: Watched) -> None:
 
 def test_what_is_retired_is_not_missed(watched: Watched) -> None:
     watched.reading("fault", "D1")
+    assert watched.counts()["blind"] == 1
     stage = watched.stage
     stage.state.registry.apply([], [device(2, "D1", "detector", HOME, retired=True)], version=2)
     watched.conditions.tick()
@@ -447,12 +449,12 @@ def test_how_long_silence_is_borne(connectivity: str | None, interval: float | N
 
 
 def test_only_what_speaks_of_sight_or_power_says_something() -> None:
-    common = {"account": "D1", "device_id": "D1", "ts": 0, "boot": 1, "seq": 1, "received_ms": 0}
+    common: dict[str, Any] = {"account": "D1", "device_id": "D1", "ts": 0, "boot": 1, "seq": 1, "received_ms": 0}
     bounds = ClockBounds(1000.0, 31)
-    meter = MeterReading(**common, volume_m3=1.0, flow_m3h=0.0, valve="open")  # type: ignore[arg-type]
+    meter = MeterReading(**common, volume_m3=1.0, flow_m3h=0.0, valve="open")
     assert (sight(meter, bounds), power(meter)) == (None, None)
     for event in ("power_lost", "power_restored", "tamper", "valve_closed"):
-        item = AlarmItem(**common, event=event)  # type: ignore[arg-type]
+        item = AlarmItem(**common, event=event)
         assert sight(item, bounds) is None
         assert (power(item) is None) == (event in ("tamper", "valve_closed"))
 

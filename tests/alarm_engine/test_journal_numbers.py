@@ -19,7 +19,9 @@ from tests.alarm_engine.played_line import MadeUpTime, PlayedLine
 from tests.alarm_engine.stage import Stage
 
 _A_MOMENT_S = 0.05
-"""Of made-up time: longer than the ledger gathers."""
+"""Longer than the ledger gathers; of made-up time, as all time here: nobody waits for it."""
+_A_WHILE_S = 1.0
+"""Enough for whatever the line does without being asked."""
 
 
 def note(number: int, **detail: Any) -> Rows:
@@ -50,6 +52,10 @@ class World:
         await asyncio.sleep(_A_MOMENT_S)
         return bool(told)
 
+    async def snapshot(self) -> None:
+        assert self.line.snapshots is not None
+        await self.line.snapshots.write()
+
     def stored(self) -> set[int]:
         return {row["at_ms"] for row in self.database.tables["incident_events"].values()}
 
@@ -71,7 +77,7 @@ def run(world: World, story: Coroutine[Any, Any, None]) -> None:
 def test_a_number_that_never_reached_the_disk_is_not_given_again(world: World) -> None:
     async def story() -> None:
         await world.life()
-        await world.line.snapshots.write()  # type: ignore[union-attr]
+        await world.snapshot()
         assert await world.put(note(1))
         # The disk is full: the database alone takes these, the first of them with a number that the log never gets.
         world.disk.fail("full")
@@ -84,7 +90,7 @@ def test_a_number_that_never_reached_the_disk_is_not_given_again(world: World) -
         await world.crash()
         world.database.up = True
         await world.life()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         assert world.stored() == {1, 2, 3, 4, 5, 6}
 
     run(world, story())
@@ -111,7 +117,7 @@ def test_nor_in_the_life_after_one_whose_first_record_was_lost(world: World) -> 
         await world.crash()
         world.database.up = True
         await world.life()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         assert world.stored() == {1, 2, 3, 4}
 
     run(world, story())
@@ -126,7 +132,7 @@ def test_a_log_written_anew_in_mid_commit_sets_nothing_back(world: World) -> Non
         world.line.keeper.renew()
         await asyncio.sleep(_A_MOMENT_S)
         world.database.up = True
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         # Now the database alone hears what is later.
         world.disk.fail("full")
         world.line.keeper.renew()
@@ -134,7 +140,7 @@ def test_a_log_written_anew_in_mid_commit_sets_nothing_back(world: World) -> Non
         assert await world.put(command(1, "reported_closed"))
         await world.crash()
         await world.life()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         (row,) = world.database.tables["commands"].values()
         assert row["state"] == "reported_closed"
 
@@ -144,7 +150,7 @@ def test_a_log_written_anew_in_mid_commit_sets_nothing_back(world: World) -> Non
 def test_the_journal_keeps_what_the_snapshot_does_not_hold_yet(world: World) -> None:
     async def story() -> None:
         await world.life()
-        await world.line.snapshots.write()  # type: ignore[union-attr]
+        await world.snapshot()
         for number in range(1, 40):
             assert await world.put(note(number, text="x" * 1_000))
         # All of it is committed, and more than one segment is full; a start without the database has the journal alone.
@@ -155,10 +161,10 @@ def test_the_journal_keeps_what_the_snapshot_does_not_hold_yet(world: World) -> 
         assert world.line.alone
         assert {row["at_ms"] for rows in world.line.recorder.left for row in rows.events} == set(range(1, 40))
         world.database.up = True
-        await asyncio.sleep(1.0)
-        await world.line.snapshots.write()  # type: ignore[union-attr]
+        await asyncio.sleep(_A_WHILE_S)
+        await world.snapshot()
         await world.put(note(99))
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         assert world.line.keeper.size < 20_000, "what both have is forgotten"
 
     run(world, story())
@@ -176,7 +182,7 @@ def test_what_was_merged_with_a_refused_row_outlives_another_life(world: World) 
         await world.crash()
         world.database.up = True
         await world.life()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_A_WHILE_S)
         assert world.stored() == set(range(1, 150)) - {7}
 
     run(world, story())

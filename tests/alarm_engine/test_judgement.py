@@ -1,27 +1,28 @@
 """The tables row by row."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alarm_engine.judgement.alarm_table import ALARM_TABLE, leak_kind
-from alarm_engine.judgement.command_table import COMMAND_TABLE, FAILED, UNDER_WAY, next_step, resend_delay_s, retry_delay_s
+from alarm_engine.judgement.alarm_table import ALARM_TABLE, Sender, leak_kind
+from alarm_engine.judgement.command_table import COMMAND_TABLE, FAILED, UNDER_WAY, CommandState, next_step, resend_delay_s, retry_delay_s
 from alarm_engine.judgement.leak import blind_over_set_point, leak_grounds, says_normal
 from core.items import AlarmItem, DetectorReading
 from core.messages import AlarmEvent, DetectorState
 from core.station import IncidentKind
 
-_COMMON = {"account": "D1", "device_id": "D1", "ts": 0, "boot": 1, "seq": 1, "received_ms": 0}
+_COMMON: dict[str, Any] = {"account": "D1", "device_id": "D1", "ts": 0, "boot": 1, "seq": 1, "received_ms": 0}
 
 
 def reading(ch4: float | None, state: DetectorState | None) -> DetectorReading:
-    return DetectorReading(**_COMMON, ch4_lel=ch4, state=state)  # type: ignore[arg-type]
+    return DetectorReading(**_COMMON, ch4_lel=ch4, state=state)
 
 
 def alarm(event: AlarmEvent | None, ch4: float | None) -> AlarmItem:
-    return AlarmItem(**_COMMON, event=event, ch4_lel=ch4)  # type: ignore[arg-type]
+    return AlarmItem(**_COMMON, event=event, ch4_lel=ch4)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,9 @@ def test_only_a_normal_reading_or_a_cleared_leak_says_normal() -> None:
     ],
 )
 def test_which_incident_a_leak_opens(
-    sender: str, order: tuple[int, int], ts: int, normal: tuple[tuple[int, int], int] | None, kind: IncidentKind
+    sender: Sender, order: tuple[int, int], ts: int, normal: tuple[tuple[int, int], int] | None, kind: IncidentKind
 ) -> None:
-    assert leak_kind(sender, order, ts, normal) == kind  # type: ignore[arg-type]
+    assert leak_kind(sender, order, ts, normal) == kind
 
 
 def test_every_kind_has_its_row() -> None:
@@ -112,8 +113,9 @@ def test_a_close_is_never_given_up() -> None:
         step = table[state, "answer_due"]
         assert step.follow == "resend"
     assert table["accepted", "travel_due"].follow == "next_attempt"
-    for state in ("sent", "no_answer", "accepted"):
-        assert table[state, "refused"].follow == "next_attempt"  # type: ignore[index]
+    waiting: tuple[CommandState, ...] = ("sent", "no_answer", "accepted")
+    for state in waiting:
+        assert table[state, "refused"].follow == "next_attempt"
     assert table["reported_closed", "flows"].follow == "next_attempt"
     assert {step.state for step in table.values() if step.follow == "next_attempt"} == FAILED
 
@@ -124,11 +126,11 @@ def test_an_open_is_never_sent_twice() -> None:
 
 
 def test_what_means_nothing_changes_nothing() -> None:
-    ends = {"reported_closed", "superseded", "opened", "expired", "done"}
+    ends: set[CommandState] = {"reported_closed", "superseded", "opened", "expired", "done"}
     events = {event for table in COMMAND_TABLE.values() for _, event in table}
     for (command, table), end, event in itertools.product(COMMAND_TABLE.items(), ends, events):
         if (end, event) != ("reported_closed", "flows"):  # a valve that says it is closed may still let gas through
-            assert next_step(command, end, event) is None, (table, end, event)  # type: ignore[arg-type]
+            assert next_step(command, end, event) is None, (table, end, event)
     assert not ends & UNDER_WAY
 
 

@@ -28,7 +28,7 @@ POSITION = "SELECT position FROM line_journal WHERE identity = %(identity)s"
 
 def entry(number: int, **detail: Any) -> Rows:
     """A bundle that holds one entry of a record; ``number`` tells it from others."""
-    return Rows(events=[event(UUID(int=number), number, "opened", **detail)])
+    return Rows(events=[{**event(UUID(int=number), number, "opened", **detail), "entry_no": number}])
 
 
 def command(number: int, state: str) -> Rows:
@@ -98,7 +98,7 @@ class Line:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110  nothing raises an event of ours
+        while not condition():
             await asyncio.sleep(0.005)
 
 
@@ -153,6 +153,7 @@ async def test_without_the_disk_the_database_makes_it_durable(lines: Lines, data
     await until(lambda: line.done == [1, 2] and line.keeper.trouble)
     line.put(entry(3), 3)
     await until(lambda: line.done == [1, 2, 3])
+    assert await rows(database, "SELECT at_ms FROM incident_events ORDER BY at_ms") == [{"at_ms": number} for number in (1, 2, 3)]
     disk.error = 0
     await until(lambda: not line.keeper.trouble)
 
@@ -220,7 +221,7 @@ async def test_what_waits_for_long_is_merged_and_the_journal_stays_bounded(lines
     for number in range(6_000):
         line.put(command(number % 50 + 1, f"state {number}"), number)
         if number % 100 == 0:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the keeper's turn: what waits is more than one write
     await until(lambda: len(line.done) == 6_000)
     assert line.ledger.depth < 2_100
     assert size(tmp_path) <= 400_000
@@ -235,9 +236,14 @@ async def test_what_no_picture_holds_stays_in_the_journal_although_the_database_
     line, pictured = lines(database, tmp_path), 0
     line.keeper.pictured = lambda: pictured
     line.start()
+    number = 0
+
+    def all_promised() -> bool:
+        return len(line.done) == number
+
     for number in range(1, 201):
         line.put(entry(number, note="x" * 200), number)
-        await until(lambda number=number: len(line.done) == number)  # type: ignore[misc]
+        await until(all_promised)
     await until(lambda: line.ledger.depth == 0)
     assert line.keeper.size > TIDY_FROM_BYTES
     line.put(entry(201), 201)

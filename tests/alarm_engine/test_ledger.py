@@ -12,11 +12,13 @@ from psycopg.rows import dict_row
 
 from alarm_engine import ledger
 from alarm_engine.incident import CommandRecord, Incident
+from alarm_engine.judgement.command_table import CommandState
 from alarm_engine.ledger import Entry, Ledger
 from alarm_engine.record import alarm_row, event, order_message, outbox_row
 from alarm_engine.rows import Rows
 from core.clock import ManualClock
 from core.items import AlarmItem
+from core.station import ValveKnowledge
 from deploy.embedded.testing import TestPostgres
 
 WAIT_S = 90.0
@@ -63,7 +65,7 @@ def command(number: int = 1, **changes: Any) -> CommandRecord:
 
 def entry(number: int, **detail: Any) -> Rows:
     """A bundle that holds one entry of a record; ``number`` tells it from others."""
-    return Rows(events=[event(UUID(int=number), number, "opened", **detail)])
+    return Rows(events=[{**event(UUID(int=number), number, "opened", **detail), "entry_no": number}])
 
 
 class Book:
@@ -98,7 +100,7 @@ class Book:
             await psycopg.AsyncConnection.connect(self.dsn) as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
-            await cursor.execute(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608
+            await cursor.execute(f"SELECT * FROM {table} ORDER BY {order}")
             return await cursor.fetchall()
 
     async def written(self) -> list[int]:
@@ -114,7 +116,7 @@ async def book(database: str) -> AsyncIterator[Book]:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110  the ledger raises no event of ours
+        while not condition():
             await asyncio.sleep(0.005)
 
 
@@ -170,13 +172,14 @@ async def test_what_the_journal_has_is_written_with_what_follows_at_once(
 
 async def test_the_latest_state_wins_in_one_batch_and_over_batches(book: Book) -> None:
     opened, record = incident(), command()
-    steps: Sequence[tuple[str, str]] = [("commanded", "sent"), ("accepted", "accepted"), ("reported_closed", "reported_closed")]
+    steps: Sequence[tuple[ValveKnowledge, CommandState]]
+    steps = [("commanded", "sent"), ("accepted", "accepted"), ("reported_closed", "reported_closed")]
     for number, (valve, state) in enumerate(steps[:2]):
-        opened.valve, record.state = valve, state  # type: ignore[assignment]
+        opened.valve, record.state = valve, state
         book.put(Rows(incidents={opened.incident_id: opened.row()}, commands={record.command_id: record.row()}), number)
     book.start()
     await book.settled()
-    opened.valve, record.state = steps[2]  # type: ignore[assignment]
+    opened.valve, record.state = steps[2]
     opened.reported_closed_ms, opened.meter_id = 99, "M1"
     book.put(Rows(incidents={opened.incident_id: opened.row()}, commands={record.command_id: record.row()}), 2)
     await book.settled()
@@ -285,7 +288,7 @@ async def test_a_terminated_connection_costs_time_only(book: Book) -> None:
             book.put(entry(number * 100 + part), number * 100 + part)
         if number % 2:
             await terminate_others(book.dsn)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the ledger's turn: what follows is not one batch with this
     await book.settled()
     expected = [number * 100 + part for number in range(1, 6) for part in range(40)]
     assert await book.written() == expected
@@ -304,7 +307,7 @@ async def test_a_statement_that_is_cut_off_while_it_waits_is_repeated(book: Book
         async with await psycopg.AsyncConnection.connect(book.dsn, autocommit=True) as admin:
             waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             async with asyncio.timeout(WAIT_S):
-                while not (found := await (await admin.execute(waiting)).fetchall()):  # noqa: ASYNC110  nor does the server
+                while not (found := await (await admin.execute(waiting)).fetchall()):
                     await asyncio.sleep(0.01)
             assert book.done == [1]
             await admin.execute("SELECT pg_terminate_backend(%s)", found[0])

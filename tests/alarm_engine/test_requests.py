@@ -1,6 +1,7 @@
 """What people and dispatch ask of the line: each kind answered once, each refusal with its ground, and every guard of an open."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -31,7 +32,8 @@ async def test_a_hotline_report_closes_and_sends_and_does_not_ring_the_caller(de
     assert (order.incident_kind, order.order_kind, order.send_crew, order.call) == ("hotline_report", "emergency", True, True)
     assert (order.exclude_phone, order.valve) == ("sip:9@sim.invalid", "commanded")
     (opened,) = [row for rows in desk.stage.ports.written for row in rows.events if row["kind"] == "opened"]
-    assert (opened["actor"], opened["detail"]["note"]) == ("desk-3", "异味")  # type: ignore[index]
+    detail: Any = opened["detail"]
+    assert (opened["actor"], detail["note"]) == ("desk-3", "异味")
 
 
 async def test_a_hotline_report_may_leave_the_valve_alone(desk: Desk) -> None:
@@ -250,5 +252,6 @@ async def test_the_place_of_a_hotline_report_is_its_address(desk: Desk) -> None:
     assert order.home is not None
     assert (order.home.address_zh, order.home.home_id, order.valve) == ("五一大道 1 号", order.place, "none")
     (row,) = desk.stage.ports.written[0].incidents.values()
-    assert (row["home_id"], row["home"]["address_zh"]) == (None, "五一大道 1 号")  # type: ignore[index]
+    home: Any = row["home"]
+    assert (row["home_id"], home["address_zh"]) == (None, "五一大道 1 号")
     assert list(desk.stage.state.holds_in_force()) == []

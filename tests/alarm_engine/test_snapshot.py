@@ -200,7 +200,8 @@ async def test_the_snapshot_of_a_line_that_decides_meanwhile_is_made_whole_by_th
     stage.alarm()
     writing = asyncio.create_task(files.snapshots.write())
     for _ in range(3):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # so many turns, so many pieces
+    assert not writing.done()
     stage.alarm("D2", account="HUB")
     await writing
     stage.ack("done", "closed")

@@ -1,7 +1,11 @@
 """Alarm stories: what devices say, and what comes of it."""
 
+import subprocess
+import sys
+
 import pytest
 
+from alarm_engine import record
 from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage, device, home
 
 
@@ -57,6 +61,29 @@ def test_the_same_item_gives_the_same_ids_after_a_crash() -> None:
     assert first.incident().incident_id == second.incident().incident_id
     assert first.closes[0].command_id == second.closes[0].command_id
     assert first.orders[0].message_id == second.orders[0].message_id
+
+
+def test_entries_of_one_millisecond_are_numbered_in_the_order_of_the_story(stage: Stage) -> None:
+    stage.meter("closed", "linkage")
+    stage.alarm()
+    stage.ack("done", "closed")
+    stage.meter("open")
+    stage.alarm("D1B")
+    entries = [row for rows in stage.ports.written for row in rows.events]
+    assert len({row["at_ms"] for row in entries}) == 1, "the clock stands still"
+    told = [row["kind"] for row in sorted(entries, key=lambda row: int(str(row["entry_no"])))]
+    begins = ["opened", "closed_locally", "close_sent", "order_sent", "hold_set", "reported_closed", "proof_due"]
+    assert told == [*begins, "opened_valve", "leak_again", "close_sent", "device_added"]
+    assert len({row["entry_no"] for row in entries}) == len(entries)
+
+
+def test_a_later_life_of_the_line_numbers_on() -> None:
+    """Without asking what was numbered before: a program that starts later begins higher than the last one came."""
+    here = next(record._NUMBERS)
+    told = subprocess.run(
+        [sys.executable, "-c", "from alarm_engine import record; print(next(record._NUMBERS))"], capture_output=True, check=True, text=True
+    )
+    assert int(told.stdout) > here
 
 
 def test_telemetry_over_the_set_point_closes_like_an_alarm(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from core.ids import CANARY_HOME
+from core.messages import Command
 from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage, device, home
 
 
@@ -150,10 +151,10 @@ async def test_one_step_of_the_timer_that_fails_loses_no_other_and_is_done_later
     stage.alarm("D2")
     send, broken = stage.ports.command, [True]
 
-    def sometimes(account: str, message: object) -> None:
+    def sometimes(account: str, message: Command) -> None:
         if account == "M1" and broken[0]:
             raise RuntimeError("no")
-        send(account, message)  # type: ignore[arg-type]
+        send(account, message)
 
     monkeypatch.setattr(stage.ports, "command", sometimes)
     await stage.pass_time(1.25)

@@ -1,7 +1,11 @@
 """Is it really closed? Stories of the four answers: commanded, reported, holds, clearing; and of what each of them sets off."""
 
+from typing import Any
+
 import pytest
 
+from alarm_engine.incident import Incident
+from core.messages import DetectorState
 from core.station import OrderMessage
 from tests.alarm_engine.stage import HOME, Stage, device, home
 
@@ -54,7 +58,8 @@ def test_all_that_follows_from_an_answer_becomes_durable_together(stage: Stage) 
     assert (incident["valve"], incident["proof"]) == ("reported_closed", "not_yet")
     assert (close["command"], close["state"], question["command"]) == ("close_valve", "reported_closed", "report")
     assert [entry["kind"] for entry in bundle.events] == ["reported_closed", "proof_due"]
-    assert [message["payload"]["type"] for message in bundle.outbox] == ["valve"]  # type: ignore[index]
+    payloads: list[Any] = [message["payload"] for message in bundle.outbox]
+    assert [payload["type"] for payload in payloads] == ["valve"]
 
 
 async def test_a_meter_that_says_nothing_proves_nothing(stage: Stage) -> None:
@@ -169,6 +174,53 @@ async def test_a_room_that_does_not_clear_and_a_valve_that_holds_is_a_leak_befor
     assert stage.events().count("before_meter_suspected") == 1
 
 
+async def suspected(stage: Stage) -> int:
+    """The valve held and the room did not clear; returns since when that is suspected, Unix ms."""
+    closed(stage)
+    for _ in range(5):
+        await stage.pass_time(70.0)
+        stage.reading(ch4=30.0, state="alarm")
+    await stage.pass_time(WINDOW_S)
+    stage.meter("closed", "command", volume=5.0)
+    assert stage.incident().before_meter_first_ms == stage.incident().before_meter_ms == stage.clock.now_ms()
+    return stage.clock.now_ms()
+
+
+async def test_what_was_suspected_of_the_riser_stays_told_when_the_valve_is_opened_again(stage: Stage) -> None:
+    since_ms = await suspected(stage)
+    await stage.pass_time(600.0)
+    stage.reading(ch4=0.0)
+    stage.meter("open", flow=0.3, volume=5.0)
+    incident = stage.incident()
+    assert (incident.valve, incident.before_meter_ms, stage.valve_facts.before_meter) == ("opened", None, False)
+    row = stage.ports.written[-1].incidents[incident.incident_id]
+    assert row["before_meter_first_ms"] == since_ms
+    assert Incident.from_row(row).before_meter_first_ms == since_ms
+
+
+async def test_a_suspicion_of_a_second_time_does_not_move_the_first(stage: Stage) -> None:
+    since_ms = await suspected(stage)
+    stage.meter("open", flow=0.3, volume=5.0)
+    stage.alarm(ch4=40.0)
+    stage.ack("done", "closed")
+    stage.meter("closed", "command", volume=5.0)
+    assert (stage.incident().before_meter_ms, stage.incident().before_meter_first_ms) == (None, since_ms)
+    for _ in range(5):
+        await stage.pass_time(70.0)
+        stage.reading(ch4=40.0, state="alarm")
+    await stage.pass_time(WINDOW_S)
+    stage.meter("closed", "command", volume=5.0)
+    assert (stage.incident().before_meter_ms, stage.incident().before_meter_first_ms) == (stage.clock.now_ms(), since_ms)
+
+
+async def test_a_valve_that_lets_gas_through_takes_the_suspicion_of_the_riser_away(stage: Stage) -> None:
+    await suspected(stage)
+    stage.meter("closed", "command", volume=5.05)
+    incident = stage.incident()
+    assert (incident.valve, incident.before_meter_ms, incident.before_meter_first_ms) == ("gas_still_flows", None, None)
+    assert stage.events().count("before_meter_suspected") == 1
+
+
 async def test_silence_is_neither_clearing_nor_not_clearing(stage: Stage) -> None:
     closed(stage)
     await stage.pass_time(3000.0)
@@ -176,9 +228,9 @@ async def test_silence_is_neither_clearing_nor_not_clearing(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize("state", ["fault", "preheat", "self_test", "end_of_life"])
-def test_a_detector_that_cannot_measure_clears_nothing(stage: Stage, state: str) -> None:
+def test_a_detector_that_cannot_measure_clears_nothing(stage: Stage, state: DetectorState) -> None:
     closed(stage)
-    stage.reading(ch4=0.0, state=state)  # type: ignore[arg-type]
+    stage.reading(ch4=0.0, state=state)
     assert stage.incident().clearing == "unknown"
 
 

@@ -1,6 +1,7 @@
 """A real Chromium before a real console. Every page is watched: an error in it, or a look beyond this machine, fails its test."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -88,7 +89,7 @@ Seat = Callable[..., Page]
 
 @pytest.fixture
 def seat(
-    console: Served,  # noqa: F811
+    console: Served,
     person: Person,
 ) -> Seat:
     """Signs people in by cookie, as the sign-in page would, and opens their page."""
@@ -112,3 +113,11 @@ def seat(
         return page
 
     return sit
+
+
+def until_so(page: Page, condition: Callable[[], object], what: str) -> None:
+    """Wait for what no page shows."""
+    end = time.monotonic() + _PATIENCE_MS / 1000
+    while not condition():
+        assert time.monotonic() < end, what
+        page.wait_for_timeout(50)

@@ -66,7 +66,7 @@ Come = Callable[..., tuple[Page, Locator]]
 def newcomer(
     start_console: Callable[..., Served],
     records: Records,
-    district: District,  # noqa: F811
+    district: District,
     person: Person,
     tmp_path: Path,
 ) -> Come:
@@ -134,7 +134,7 @@ def test_a_leak_that_is_under_way_is_followed_at_once_and_by_another_page_load_t
     expect(step(panel, "Detector alarms")).to_have_attribute("data-state", "done")
 
 
-def test_a_newcomer_need_not_wait_for_chance(newcomer: Come, district: District) -> None:  # noqa: F811
+def test_a_newcomer_need_not_wait_for_chance(newcomer: Come, district: District) -> None:
     _, panel = newcomer("zh")
     panel.get_by_role("button", name=WORDS["zh"]["start"]).click()
     expect(panel).to_contain_text(WORDS["zh"]["gathers"])
@@ -169,7 +169,7 @@ def order(records: Records, newcomer: Come) -> str:
 def test_the_technicians_phone_is_a_link_away_and_the_desk_goes_on(
     order: str,
     newcomer: Come,
-    district: District,  # noqa: F811
+    district: District,
     language: str,
 ) -> None:
     words = WORDS[language]
@@ -191,7 +191,7 @@ def test_the_technicians_phone_is_a_link_away_and_the_desk_goes_on(
 def test_who_looks_through_other_eyes_is_asked_before_he_becomes_the_technician(
     order: str,
     newcomer: Come,
-    district: District,  # noqa: F811
+    district: District,
 ) -> None:
     words = WORDS["zh"]
     page, panel = newcomer("zh", "operator")
@@ -214,7 +214,7 @@ def step(panel: Locator, title: str) -> Locator:
 def test_a_leak_is_followed_as_it_happens_and_what_was_said_is_heard(
     shown: Callable[[str], tuple[Page, Locator]],
     records: Records,
-    district: District,  # noqa: F811
+    district: District,
     tmp_path: Path,
 ) -> None:
     page, panel = shown("en")

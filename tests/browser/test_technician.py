@@ -2,13 +2,12 @@
 
 import base64
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Seat
+from tests.browser.conftest import Seat, until_so
 from tests.browser.line import Line
 from tests.browser.technician import ORDER_NO, TECHNICIAN, Visit, now_ms, stations
 from tests.console.stage import Records, Served
@@ -17,7 +16,6 @@ from tests.console.stage import Records, Served
 NO_RECEPTION = ("net::ERR_", "Failed to fetch", "409 (Conflict)", "401 (Unauthorized)")
 PHOTO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FAAhKDveksOjmAAAAAElFTkSuQmCC")
 
-PATIENCE_S = 30.0
 BEGUN_BEFORE = """(name) => new Promise((done, fail) => {
     const opening = indexedDB.open("gas-sentinel-field");
     opening.onerror = () => fail(opening.error);
@@ -78,13 +76,6 @@ def until(page: Page, what: str) -> None:
 def until_all_told(page: Page) -> None:
     """Live, and nothing waits: said by the page. That nothing is said of waiting acts holds for a page that is not drawn yet, too."""
     expect(page.get_by_role("status").first).to_have_text(re.compile(r"^\s*●\s*实时\s*$"))
-
-
-def until_so(page: Page, condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, what
-        page.wait_for_timeout(50)
 
 
 def until_done(page: Page, visit: Visit, *events: str) -> None:

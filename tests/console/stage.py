@@ -111,9 +111,13 @@ class Records:
         self.put("incidents", **{**row, **values})
         return incident_id
 
-    def event(self, incident_id: UUID, kind: str, at_ms: int, actor: str = "line", **detail: Any) -> UUID:
+    def event(self, incident_id: UUID, kind: str, at_ms: int, actor: str = "line", *, entry_no: int | None = None, **detail: Any) -> UUID:
+        """``entry_no`` None: written by a line that gave no numbers yet."""
         event_id = uuid4()
-        self.put("incident_events", event_id=event_id, incident_id=incident_id, at_ms=at_ms, kind=kind, actor=actor, detail=detail)
+        self.put(
+            "incident_events", event_id=event_id, incident_id=incident_id, at_ms=at_ms, kind=kind, actor=actor, detail=detail,
+            entry_no=entry_no,
+        )  # fmt: skip
         return event_id
 
     def order(self, incident_id: UUID, number: int = 1, *, at_ms: int = T0 + 60, **values: Any) -> UUID:
@@ -274,7 +278,7 @@ def running_console(dsn: str, *, look_s: float | None = None, **settings: Any) -
             await startup(sockets)
             listening.set()
 
-        server.startup = started  # type: ignore[method-assign]
+        server.startup = started  # type: ignore[method-assign]  # the server has no other word for: it listens
         await server.serve()
         # A browser may have connected in the very moment of the end, or not have read what it was sent.
         for connection in list(server.server_state.connections):

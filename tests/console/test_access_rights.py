@@ -143,14 +143,56 @@ def test_a_technician_acts_as_himself_alone(console: Served, records: Records) -
     assert records.db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
-def test_a_request_carries_the_name_of_who_is_signed_in(console: Served, records: Records) -> None:
-    records.home(1)
-    records.order(records.incident(1), crew_id=records.crew("c1"), technician_id="c1-A")
+def answered_at_once(records: Records) -> None:
+    """Every request is answered as it is put."""
     records.db.execute(
         "CREATE FUNCTION answer_at_once() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN NEW.state := 'done'; NEW.answer := '{}'; RETURN NEW; END $$"
     )
     records.db.execute("CREATE TRIGGER at_once BEFORE INSERT ON requests FOR EACH ROW EXECUTE FUNCTION answer_at_once()")
+
+
+@pytest.mark.parametrize(
+    ("roles", "technician_id", "named", "recorded"),
+    [
+        # His own test, whether he names himself or nobody: the technician speaks, and no desk stands beside him.
+        (("operator", "technician"), "c1-A", None, ("c1-A", "c1-A", None)),
+        (("operator", "technician"), "c1-A", "c1-A", ("c1-A", "c1-A", None)),
+        (("operator", "technician"), "c1-A", "wei", ("c1-A", "c1-A", None)),
+        # A colleague without reception told it to him: the desk speaks, and both names are on record.
+        (("operator", "technician"), "c1-A", "c1-B", ("wei", "c1-B", "wei")),
+        # The role without a technician of the registry behind it: he measured nothing himself.
+        (("operator", "technician"), None, None, ("wei", "c1-A", "wei")),
+        (("operator", "technician"), None, "c1-B", ("wei", "c1-B", "wei")),
+        # And a technician who is no desk enters nobody else's.
+        (("technician",), "c1-A", "c1-B", None),
+    ],
+)
+def test_who_is_technician_and_desk_enters_his_own_test_as_the_one_and_anothers_as_the_other(
+    console: Served,
+    records: Records,
+    roles: tuple[Role, ...],
+    technician_id: str | None,
+    named: str | None,
+    recorded: tuple[str, str, str | None] | None,
+) -> None:
+    records.home(1)
+    records.order(records.incident(1), crew_id=records.crew("c1"), technician_id="c1-A")
+    answered_at_once(records)
+    both = console.signed_in(*roles, name="wei", technician_id=technician_id)
+    body = {"start_kpa": 3, "end_kpa": 3, "minutes": 5, **({} if named is None else {"actor": named})}
+    answer = both.post("/api/v1/orders/QX-260402-0001/tightness-test", json=body)
+    rows = records.db.execute("SELECT actor, body ->> 'technician_id', body ->> 'entered_by' FROM requests").fetchall()
+    if recorded is None:
+        assert (answer.status_code, answer.json()["reason"], rows) == (403, "not_allowed", [])
+    else:
+        assert (answer.status_code, rows) == (200, [recorded])
+
+
+def test_a_request_carries_the_name_of_who_is_signed_in(console: Served, records: Records) -> None:
+    records.home(1)
+    records.order(records.incident(1), crew_id=records.crew("c1"), technician_id="c1-A")
+    answered_at_once(records)
     step, test = "/api/v1/orders/QX-260402-0001/accept", "/api/v1/orders/QX-260402-0001/tightness-test"
     pressures = {"start_kpa": 3, "end_kpa": 3, "minutes": 5}
     technician = console.signed_in("technician", name="li", technician_id="c1-A")

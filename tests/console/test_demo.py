@@ -16,7 +16,7 @@ from console.api.demo import on_loopback
 from core.clock import ManualClock
 from simulator.demo.port import ControlPort
 from simulator.demo.ringing import Rings
-from simulator.demo.taken import LEASE_S, Taken
+from simulator.demo.taken import LEASE_S, LEFT_S, Taken
 from simulator.phones.lines import PhoneReport
 from simulator.world.plan import DevicePlace, HomePlan
 from tests.console.stage import Records, Served
@@ -363,6 +363,19 @@ def test_the_technicians_page_is_the_sign_of_life_and_the_desk_is_none(demonstra
     assert played(client) == []
     client.get(f"/api/v1/field/orders/{order}/live")
     until_played(client)
+
+
+def test_a_page_that_closes_gives_its_crew_back_and_takes_nobodys_eyes(demonstrated: Served, district: District, order: str) -> None:
+    client = enter(demonstrated)
+    assert client.post("/api/v1/demo/crew", json={"order_no": order}).json()["left_s"] == LEASE_S
+    left = client.post("/api/v1/demo/crew", json={"order_no": order, "plays": False})
+    assert (left.status_code, left.json()) == (200, {"crew_id": CREW, "left_s": LEFT_S})
+    district.later(LEFT_S + 1)
+    assert played(client) == []
+    # Whoever never played it becomes its technician by no such word.
+    other = enter(demonstrated)
+    other.post("/api/v1/demo/crew", json={"order_no": order, "plays": False})
+    assert other.get("/api/v1/session").json()["user"]["crew_id"] is None
 
 
 def test_a_system_that_is_connected_plays_nobody(demonstrated: Served, records: Records, order: str) -> None:

@@ -9,12 +9,13 @@ from typing import Any, Final
 import pytest
 
 from console import page
+from deploy import icons
 
 WEB: Final = Path(page.__file__).parent / "web"
 PUBLIC: Final = WEB / "public"
 HTML: Final = (WEB / "field" / "index.html").read_text(encoding="utf-8")
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_MOST_BYTES: Final = 8_000
+_MOST_BYTES: Final = 20_000
 
 
 def manifest() -> dict[str, Any]:
@@ -50,3 +51,18 @@ def test_the_page_links_an_icon_for_phones_that_read_no_manifest() -> None:
     links = dict(re.findall(r'<link rel="(?:apple-touch-)?icon" href="([^"]+\.png)"[^>]* sizes="(\d+x\d+)"', HTML))
     assert set(links.values()) == {"192x192", "180x180"}
     assert {address: size_of(address) for address in links} == links
+
+
+def test_every_icon_that_is_there_is_drawn_by_the_command_and_no_other_is_kept() -> None:
+    kept = {path.name: size_of(f"/field/icons/{path.name}") for path in (PUBLIC / "field" / "icons").iterdir()}
+    assert kept == {icon.name: f"{icon.size}x{icon.size}" for icon in icons.WANTED}
+
+
+@pytest.mark.parametrize("icon", icons.WANTED, ids=lambda icon: icon.name)
+def test_an_icon_is_the_drawing_on_a_ground_to_its_edge_where_a_phone_cuts_it(icon: icons.Icon) -> None:
+    drawing = icons.DRAWING.read_text(encoding="utf-8")
+    page_text = icons.page_of(icon, drawing)
+    assert drawing in page_text
+    assert f"width:{icon.size}px;height:{icon.size}px" in page_text
+    cut = icon.name.startswith(("maskable", "apple"))
+    assert (icon.ground in drawing, icon.share < 1) == (cut, cut)

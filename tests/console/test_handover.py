@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from console.access.rights import Role
 from console.desk.handover_document import covers, desk_of, districts_of, strangers
 from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, told, user
 from tests.console.stage import T0, Records, Served
@@ -18,8 +19,9 @@ HOME = {"home_id": "home-0001", "district_code": "430102", "address_zh": "芙蓉
 
 @pytest.fixture
 async def desk(database: str, records: Records) -> AsyncIterator[Desk]:
-    for name, role in (("chen", "supervisor"), ("li", "operator"), ("zhao", "operator")):
-        user(records, name, role)  # type: ignore[arg-type]
+    people: tuple[tuple[str, Role], ...] = (("chen", "supervisor"), ("li", "operator"), ("zhao", "operator"))
+    for name, role in people:
+        user(records, name, role)
     async with running_desk(database) as found:
         yield found
 
@@ -181,8 +183,12 @@ async def test_desks_of_districts_hand_over_apart(desk: Desk, records: Records) 
 async def test_what_was_signed_cannot_be_changed(desk: Desk, records: Records) -> None:
     begun = await desk.post("/handovers", OPERATOR)
     await desk.post(f"/handovers/{begun['handover_id']}/take", NEXT)
-    for statement in ("UPDATE handovers SET remarks = 'x'", "DELETE FROM handover_ends", "UPDATE handover_ends SET document = '{}'",
-                      "TRUNCATE handovers CASCADE"):  # fmt: skip
+    for statement in (
+        "UPDATE handovers SET remarks = 'x'",
+        "DELETE FROM handover_ends",
+        "UPDATE handover_ends SET document = '{}'",
+        "TRUNCATE handovers CASCADE",
+    ):
         with pytest.raises(psycopg.errors.RestrictViolation):
             records.db.execute(statement.encode())
 

@@ -152,14 +152,22 @@ class _Looking:
     def __init__(self) -> None:
         self.now = 1000.0
         self.looks = 0
+        self.over = 0
         self.away = False
 
     async def look(self) -> int:
         self.looks += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # others have a turn, as while a database is asked
+        self.over += 1
         if self.away:
             raise DatabaseAway("away")
         return self.looks
+
+    async def until_over(self, looks: int) -> None:
+        """Until so many looks are over."""
+        async with asyncio.timeout(60):
+            while self.over < looks:
+                await asyncio.sleep(0)
 
 
 async def test_what_many_ask_for_at_once_is_looked_up_once_a_scope() -> None:
@@ -179,8 +187,7 @@ async def test_what_changes_slowly_is_given_while_it_is_counted_anew() -> None:
     assert await memory.get(EVERYTHING, looking.look) == 1
     looking.now += 61
     assert [await memory.get(EVERYTHING, looking.look) for _ in range(3)] == [1, 1, 1]
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await looking.until_over(2)
     assert (await memory.get(EVERYTHING, looking.look), looking.looks) == (2, 2)
     looking.now += 661
     assert await memory.get(EVERYTHING, looking.look) == 3
@@ -193,8 +200,7 @@ async def test_what_cannot_be_counted_anew_is_given_until_it_is_too_old() -> Non
     looking.away = True
     looking.now += 61
     assert await memory.get(EVERYTHING, looking.look) == 1
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await looking.until_over(2)
     assert (await memory.get(EVERYTHING, looking.look), looking.looks) == (1, 2)
     looking.now += 600
     with pytest.raises(DatabaseAway):

@@ -71,9 +71,7 @@ def test_a_detail_is_masked_by_its_keys_and_keeps_what_machines_read() -> None:
         }
     )
     people = [{"name": "黄**", "note": "+86138****0001"}]
-    assert found == {
-        "name": "周**", "phone": "+86138****0001", "call_id": "13812341234", "people": people, "attempt": 2,
-    }  # fmt: skip
+    assert found == {"name": "周**", "phone": "+86138****0001", "call_id": "13812341234", "people": people, "attempt": 2}
 
 
 def answers(client: httpx.Client, here: Quarter) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.access.who import Who
 from console.desk.asked import Address, read
 from console.desk.places import fitting
 from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk
@@ -18,7 +19,8 @@ ALL_PARTS = ("3", "2", "501")
 def _parts(text: str) -> tuple[str, str, str]:
     address = read(text).address
     assert address is not None, text
-    return tuple(part[-1] if part else "" for part in (address.building, address.unit, address.room))  # type: ignore[return-value]
+    building, unit, room = (part[-1] if part else "" for part in (address.building, address.unit, address.room))
+    return building, unit, room
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ async def desk(database: str) -> AsyncIterator[Desk]:
         yield found
 
 
-async def _found(desk: Desk, q: str, who: object = SUPERVISOR) -> list[tuple[str, str]]:
-    answer = await desk.get("/search", who, q=q)  # type: ignore[arg-type]
+async def _found(desk: Desk, q: str, who: Who = SUPERVISOR) -> list[tuple[str, str]]:
+    answer = await desk.get("/search", who, q=q)
     return [(item["kind"], item["id"]) for item in answer["items"]]
 
 

@@ -12,6 +12,7 @@ from console.wording import CALL_MOMENTS, INCIDENT_EVENTS, LATE_MS, call_words, 
 from core.messages import ValveCause
 from core.station import IncidentKind, ValveKnowledge
 from dispatch.judgement.call_outcome import CallOutcome
+from dispatch.judgement.crews import OFF_DUTY
 from dispatch.judgement.order_table import OrderEvent, OrderState
 from dispatch.tasks import PRIORITY
 
@@ -67,13 +68,15 @@ def test_what_dispatch_does_is_said_in_both_languages(event: str, detail: dict[s
         ("hold_lifted", {"hold": "safety", "why": "order archived"}, "安全（抢修单已归档）", "safety (order archived)"),
         ("hold_lifted", {"hold": "away", "why": "opened at the meter"}, "外出（住户在表前打开）", "away (opened at the meter)"),
         (
-            "hold_lifted", {"hold": "safety", "why": "passed on to 0b7d7bb4-8a43-4c5e-9c29-6f1a2b3c4d5e"},
-            "安全（转由新的事件保持）", "safety (held by a new incident from now on)",
+            "hold_lifted",
+            {"hold": "safety", "why": "passed on to 0b7d7bb4-8a43-4c5e-9c29-6f1a2b3c4d5e"},
+            "安全（转由新的事件保持）",
+            "safety (held by a new incident from now on)",
         ),
         ("hold_lifted", {"hold": "works", "why": "立管已修好 / riser repaired"}, "施工（立管已修好）", "works (riser repaired)"),
         ("meter_exchanged", {"after": "M2"}, "新表 M2", "the new one M2"),
     ],
-)  # fmt: skip
+)
 def test_the_truth_about_a_valve_is_said_with_its_figures(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:
     words = event_words(kind, "line", detail)
     assert zh in words.zh
@@ -86,6 +89,13 @@ def test_the_order_says_all_four_answers_and_where_else_to_close() -> None:
     before = step_words("before_meter_suspected", "line", {"wanted": ["riser_valve", "neighbours"]})
     assert "立管阀" in before.zh
     assert "riser valve" in before.en
+
+
+def test_an_order_that_is_taken_back_says_why() -> None:
+    detail = {"from_crew": "芙蓉-1", "note": "", "reason": OFF_DUTY.code, "zh": OFF_DUTY.zh, "en": OFF_DUTY.en}
+    words = step_words("reassign", "dispatch", detail)
+    assert words.zh == "从原抢修队收回，改派其他抢修队（该抢修队已下班，未接单）"
+    assert words.en == "Taken back from its crew, another one is sent (that crew has gone off duty without accepting)"
 
 
 @pytest.mark.parametrize("moment", CALL_MOMENTS)
@@ -149,7 +159,8 @@ def test_sentences_are_told_to_a_stranger(kind: str, detail: dict[str, Any], zh:
     [
         (
             {"passed": True, "start_kpa": 2.0, "end_kpa": 2.0, "minutes": 1},
-            "tech-1：严密性试验合格（1 分钟内 2.00 → 2.00 kPa）", "tech-1: tightness test passed (2.00 → 2.00 kPa in 1 min)",
+            "tech-1：严密性试验合格（1 分钟内 2.00 → 2.00 kPa）",
+            "tech-1: tightness test passed (2.00 → 2.00 kPa in 1 min)",
         ),
         (
             {"passed": False, "start_kpa": 2.0, "end_kpa": 1.2, "minutes": 1, "entered_by": "desk-1"},
@@ -157,7 +168,7 @@ def test_sentences_are_told_to_a_stranger(kind: str, detail: dict[str, Any], zh:
             "tech-1: tightness test failed: the search for the leak goes on (2.00 → 1.20 kPa in 1 min), entered by desk-1",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_tightness_test_tells_its_pressures_and_both_names(detail: dict[str, Any], zh: str, en: str) -> None:
     words = step_words("tightness_test", "tech-1", detail)
     assert (words.zh, words.en) == (zh, en)

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ PLENTY = 10_000_000
 def reopen(folder: Path, segment_bytes: int = SEGMENT_BYTES) -> tuple[Journal, Replay]:
     journal = Journal(folder, "log", PLENTY, segment_bytes=segment_bytes)
     return journal, journal.open()
+
+
+def _again(payloads: list[bytes]) -> list[Callable[[], bytes]]:
+    """How each of these is made anew."""
+    return [partial(bytes, payload) for payload in payloads]
 
 
 def files(folder: Path) -> list[Path]:
@@ -167,7 +174,7 @@ def test_no_sequence_loses_a_durable_record_or_invents_one(tmp_path: Path, steps
                 disk.write_error = 0
             elif step == "replace":
                 kept = [payload for _, payload in durable[-2:]]
-                numbers = await journal.replace(lambda kept=kept: [lambda each=each: each for each in kept])  # type: ignore[misc]
+                numbers = await journal.replace(partial(_again, kept))
                 durable, waiting = list(zip(numbers, kept, strict=True)), []
             elif step == "forget" and durable:
                 forgotten = durable[0][0]

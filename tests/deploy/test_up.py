@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ def start(data: Path) -> Iterator[Callable[..., Up]]:
     yield begin
     for one in running:
         one.end()
+
+
+def _gone(pid: int) -> bool:
+    return not alive(pid)
 
 
 def _until(what: Callable[[], bool], why: str) -> None:
@@ -148,7 +153,7 @@ def test_after_kill_nothing_lives_on_and_the_next_start_works(start: Callable[..
     port = line["mqtt"]["port"]
     up.end(signal.SIGKILL)
     for name, pid in line["pids"].items():
-        _until(lambda pid=pid: not alive(pid), f"{name} outlives its supervisor")  # type: ignore[misc]
+        _until(partial(_gone, pid), f"{name} outlives its supervisor")
     assert _accepts(start(mqtt_port=port).line())
 
 

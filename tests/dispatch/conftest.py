@@ -40,9 +40,16 @@ async def worker(clock: ManualClock) -> AsyncIterator[PlayedVoiceWorker]:
 async def line(broker: TestBroker) -> AsyncIterator[Line]:
     said: Line
     link = Link(
-        broker.host, broker.port, "line", "line", broker.accounts["line"],
-        on_message=lambda incoming: said.hear(incoming), subscriptions=[topics.TO_LINE], clean_start=True, session_expiry_s=0,
-    )  # fmt: skip
+        broker.host,
+        broker.port,
+        "line",
+        "line",
+        broker.accounts["line"],
+        on_message=lambda incoming: said.hear(incoming),
+        subscriptions=[topics.TO_LINE],
+        clean_start=True,
+        session_expiry_s=0,
+    )
     said = Line(link)
     await link.start()
     await link.wait_connected(PATIENCE_S)
@@ -57,9 +64,15 @@ Life = Callable[..., AbstractAsyncContextManager[Station]]
 async def life(database: str, broker: TestBroker, clock: ManualClock, worker: PlayedVoiceWorker) -> Life:
     """Makes one life of the dispatch process: ``async with life() as station``. The broker knows no earlier session of it."""
     forget = Link(
-        broker.host, broker.port, "dispatch", "dispatch", broker.accounts["dispatch"],
-        on_message=lambda _: None, clean_start=True, session_expiry_s=0,
-    )  # fmt: skip
+        broker.host,
+        broker.port,
+        "dispatch",
+        "dispatch",
+        broker.accounts["dispatch"],
+        on_message=lambda _: None,
+        clean_start=True,
+        session_expiry_s=0,
+    )
     await forget.start()
     await forget.wait_connected(PATIENCE_S)
     await forget.stop()

@@ -210,8 +210,13 @@ class Records:
         await self.rows(
             "INSERT INTO crews (crew_id, district_code, lon, lat, coord_datum, shift_start, shift_end, simulated, version)"
             " VALUES (%s, '430104', %s, %s, 'WGS-84', %s, %s, %s, 1)",
-            crew_id, lon, lat, start, end, simulated,
-        )  # fmt: skip
+            crew_id,
+            lon,
+            lat,
+            start,
+            end,
+            simulated,
+        )
         for member in ("1", "2"):
             await self.rows(
                 "INSERT INTO technicians (technician_id, crew_id, name, phone) VALUES (%s, %s, '李师傅', 'sip:7000@sim.invalid')",

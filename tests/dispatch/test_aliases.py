@@ -34,8 +34,11 @@ async def test_one_open_order_a_place_and_kind(
         {"incident_id": second.incident_id, "order_id": order["order_id"]}
     ]
     assert [row["event"] for row in await records.rows("SELECT event FROM order_steps ORDER BY step_no")] == [
-        "created", "assign", "leak_again", "valve",
-    ]  # fmt: skip
+        "created",
+        "assign",
+        "leak_again",
+        "valve",
+    ]
     assert [request.call_id for request in worker.requests] == [call.call_id]  # the ladder is joined too
     assert await records.rows("SELECT last FROM order_numbers") == [{"last": 1}]
 

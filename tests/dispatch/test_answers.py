@@ -59,9 +59,7 @@ async def test_a_leak_before_the_meter_is_a_step_of_its_own_once(station: Statio
     assert steps == [{"actor": "line", "detail": {"wanted": ["riser_valve", "neighbours"], "said_ms": MORNING_MS + 10}}]
 
 
-async def test_answers_that_are_older_change_nothing(
-    station: Station, line: Line, worker: PlayedVoiceWorker, records: Records
-) -> None:  # fmt: skip
+async def test_answers_that_are_older_change_nothing(station: Station, line: Line, worker: PlayedVoiceWorker, records: Records) -> None:
     message = order_message(home=home(contacts=(contact(1),)))
     line.say(message)
     worker.answer(await worker.next_call())

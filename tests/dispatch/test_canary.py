@@ -38,9 +38,12 @@ async def test_a_canary_is_rung_at_its_own_telephone_and_archived_with_its_call(
     (request,) = await finished(records)
     (order,) = await records.rows("SELECT * FROM work_orders")
     assert request["body"] == {
-        "incident_id": str(message.incident_id), "order_no": order["order_no"], "order_kind": "canary",
-        "outcome": "called", "test_ms": None,
-    }  # fmt: skip
+        "incident_id": str(message.incident_id),
+        "order_no": order["order_no"],
+        "order_kind": "canary",
+        "outcome": "called",
+        "test_ms": None,
+    }
     assert (order["state"], order["crew_id"], order["priority"], order["order_no"]) == ("archived", None, 9, "TS-260402-0001")
     assert await records.until("SELECT address, outcome FROM calls") == [{"address": CANARY_ADDRESS, "outcome": "busy"}]
     assert len(worker.requests) == 1

@@ -37,10 +37,7 @@ def days_later(lane: Lane, days: float, kept_days: float = 7.0) -> CanaryRows:
 
 async def everything(records: Records) -> dict[str, list[str]]:
     """Every row of dispatch's tables, as text."""
-    return {
-        table: [row["row"] for row in await records.rows(f"SELECT t::text AS row FROM {table} t ORDER BY 1")]  # noqa: S608
-        for table in TABLES
-    }
+    return {table: [row["row"] for row in await records.rows(f"SELECT t::text AS row FROM {table} t ORDER BY 1")] for table in TABLES}
 
 
 async def walk(station: Station, line: Line, worker: PlayedVoiceWorker, records: Records) -> OrderMessage:

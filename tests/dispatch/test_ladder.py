@@ -285,8 +285,13 @@ class AnyEvening(RuleBasedStateMachine):
         self.story.event(state_of.KeyPressed(call.call_id, key))
 
     @precondition(lambda self: self.story.state.calls)
-    @rule(reason=st.sampled_from([r for r in get_args(Reason) if r not in ("worker_lost", "worker_stopping", "all_lines_busy")]),
-          answered=st.booleans(), ended_by=st.sampled_from(["us", "far"]), spoken=st.floats(0, 90), data=st.data())  # fmt: skip
+    @rule(
+        reason=st.sampled_from([r for r in get_args(Reason) if r not in ("worker_lost", "worker_stopping", "all_lines_busy")]),
+        answered=st.booleans(),
+        ended_by=st.sampled_from(["us", "far"]),
+        spoken=st.floats(0, 90),
+        data=st.data(),
+    )
     def a_call_ends(self, reason: str, answered: bool, ended_by: str, spoken: float, data: Any) -> None:
         call = data.draw(st.sampled_from(self.story.state.calls))
         by = ended_by if answered else "never_connected"

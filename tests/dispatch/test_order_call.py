@@ -16,15 +16,23 @@ from tests.dispatch.played import MORNING_MS, Line, PlayedVoiceWorker, Records, 
 async def put_in_outbox(records: Records, message: OrderMessage | ValveMessage) -> None:
     await records.rows(
         "INSERT INTO outbox (message_id, incident_id, payload, created_ms) VALUES (%s, %s, %s, %s)",
-        message.message_id, message.incident_id, Jsonb(message.model_dump(mode="json")), message.at_ms,
-    )  # fmt: skip
+        message.message_id,
+        message.incident_id,
+        Jsonb(message.model_dump(mode="json")),
+        message.at_ms,
+    )
 
 
 def desk_task() -> TaskMessage:
     return TaskMessage(
-        message_id=uuid4(), incident_id=uuid4(), at_ms=MORNING_MS,
-        kind="over_set_point_in_preheat", home_id="H1", simulated=True, detail={"ch4_lel": 12.0},
-    )  # fmt: skip
+        message_id=uuid4(),
+        incident_id=uuid4(),
+        at_ms=MORNING_MS,
+        kind="over_set_point_in_preheat",
+        home_id="H1",
+        simulated=True,
+        detail={"ch4_lel": 12.0},
+    )
 
 
 async def test_a_leak_gets_an_order_a_crew_and_a_call(station: Station, line: Line, worker: PlayedVoiceWorker, records: Records) -> None:

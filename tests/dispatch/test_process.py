@@ -31,7 +31,7 @@ async def process(database: str, broker: TestBroker, worker: PlayedVoiceWorker, 
     environment = {**os.environ, **{f"GAS_SENTINEL_{name}": value for name, value in told.items()}}
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dispatch", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )  # fmt: skip
+    )
     try:
         yield running
     finally:

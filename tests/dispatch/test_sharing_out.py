@@ -10,6 +10,7 @@ from core.clock import ManualClock
 from core.station import HomeFacts
 from dispatch import order_making, orders
 from dispatch.database import Connection, Lane
+from dispatch.rounds import Rounds
 from dispatch.settings import DispatchSettings
 from dispatch.station import Station
 from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, Records, home, order_message
@@ -88,6 +89,90 @@ async def test_a_crew_that_comes_on_duty_gets_what_waits(station: Station, line:
             await clock.advance(5)  # a round under way reads the clock once and sleeps on it after
     (row,) = await records.rows("SELECT assigned_ms FROM work_orders")
     assert row["assigned_ms"] >= MORNING_MS + 60_000
+
+
+async def reassigned(records: Records, order_no: str) -> list[dict[str, Any]]:
+    return await records.rows(
+        "SELECT s.to_state, s.actor, s.detail FROM order_steps s JOIN work_orders USING (order_id)"
+        " WHERE order_no = %s AND s.event = 'reassign' ORDER BY step_no",
+        order_no,
+    )
+
+
+async def test_an_order_that_a_crew_has_not_accepted_when_its_shift_ends_goes_to_another_in_the_same_moment(
+    database: str, records: Records
+) -> None:
+    await records.crew("near", 112.941, shift="09:00-18:00")
+    await records.crew("far", 113.2)
+    lane, end_ms = Lane(database, "rounds"), MORNING_MS - MORNING_MS % 86_400_000 + 10 * 3_600_000
+    clock = ManualClock(end_ms - 1)
+    rounds = Rounds(DispatchSettings(), clock, lane)
+    await lane.run(lambda connection: order_making.make(connection, [order_message(call=False)], end_ms - 20_000))
+    (order,) = await records.rows("SELECT order_no FROM work_orders")
+    await rounds.share_out()
+    assert await crew_of(records, order["order_no"]) == "near"
+    await clock.advance(0.001)
+    await rounds.share_out()
+    (row,) = await records.rows("SELECT * FROM work_orders")
+    assert (row["state"], row["crew_id"], row["technician_id"], row["assigned_ms"]) == ("assigned", "far", "far-1", end_ms)
+    (step,) = await reassigned(records, order["order_no"])
+    assert (step["to_state"], step["actor"], step["detail"]["from_crew"], step["detail"]["reason"]) == (
+        "waiting", "dispatch", "near", "crew_off_duty",
+    )  # fmt: skip
+    await rounds.share_out()
+    assert len(await reassigned(records, order["order_no"])) == 1
+    await lane.close()
+
+
+async def test_what_a_crew_has_accepted_stays_with_it_after_its_shift(
+    station: Station, line: Line, records: Records, clock: ManualClock
+) -> None:
+    await records.crew("C1", shift="09:00-10:01")
+    order_no = await make(line, records)
+    assert (await records.ask("accept", "C1-1", order_no=order_no))["asked"] == "done"
+    await records.crew("C2", 113.2)
+    await clock.advance(120)
+    await station.rounds.go_round()
+    assert await crew_of(records, order_no) == "C1"
+    assert await reassigned(records, order_no) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "then"),
+    [
+        ("UPDATE crews SET retired_at = now() WHERE crew_id = 'C1'", "crew_gone", "C2"),
+        ("UPDATE crews SET shift_start = '22:00', shift_end = '06:00' WHERE crew_id = 'C1'", "crew_off_duty", "C2"),
+        ("UPDATE technicians SET retired_at = now() WHERE crew_id = 'C1'", "technician_gone", "C2"),
+        # His colleague is still there and is nearer than anybody else: the order is his, and he is told of it.
+        ("UPDATE technicians SET retired_at = now() WHERE technician_id = 'C1-1'", "technician_gone", "C1"),
+    ],
+)
+async def test_a_registry_that_takes_the_crew_away_gives_its_order_to_another_at_once(
+    station: Station, line: Line, records: Records, change: str, reason: str, then: str
+) -> None:
+    """The clock stands still, so that no round comes by: the registry's notice brings it about."""
+    await records.crew("C1")
+    await records.crew("C2", 113.2)
+    order_no = await make(line, records)
+    assert await crew_of(records, order_no) == "C1"
+    await records.rows(f"WITH done AS ({change} RETURNING 1) SELECT pg_notify('registry', '2') FROM done LIMIT 1")
+    await records.until("SELECT 1 FROM order_steps WHERE event = 'reassign'")
+    (row,) = await records.rows("SELECT state, crew_id, technician_id FROM work_orders")
+    assert row == {"state": "assigned", "crew_id": then, "technician_id": f"{then}-2" if then == "C1" else "C2-1"}
+    (step,) = await reassigned(records, order_no)
+    assert (step["detail"]["reason"], step["detail"]["from_crew"]) == (reason, "C1")
+
+
+async def test_where_no_other_crew_is_there_it_waits_and_is_seen_to_wait(station: Station, line: Line, records: Records) -> None:
+    await records.crew("C1")
+    order_no = await make(line, records)
+    await records.rows("UPDATE crews SET retired_at = now() WHERE crew_id = 'C1' RETURNING 1")
+    await station.rounds.go_round()
+    (row,) = await records.rows("SELECT state, crew_id, assigned_ms FROM work_orders")
+    assert row == {"state": "waiting", "crew_id": None, "assigned_ms": None}
+    await records.crew("C3")
+    await station.rounds.go_round()
+    assert await crew_of(records, order_no) == "C3"
 
 
 async def test_no_crew_is_sent_where_none_is_wanted(station: Station, line: Line, records: Records) -> None:

@@ -111,9 +111,7 @@ async def test_the_canary_reaches_its_own_telephone_and_no_other(tmp_path: Path)
     _, trunk = await asyncio.get_running_loop().create_datagram_endpoint(Trunk, local_addr=("127.0.0.1", 0))
     async with PhoneExchange(default="listens") as exchange:
         await exchange.set_behaviour("1", "listens", rings_s=0)
-        worker = await _worker(
-            tmp_path, SIM_SIP_PROXY=exchange.listen, SIP_TRUNK=f"127.0.0.1:{trunk.port}", MAX_CONCURRENT_CALLS="1"
-        )  # fmt: skip
+        worker = await _worker(tmp_path, SIM_SIP_PROXY=exchange.listen, SIP_TRUNK=f"127.0.0.1:{trunk.port}", MAX_CONCURRENT_CALLS="1")
         async with VoiceClient(tmp_path / "voice.sock") as client:
             await asyncio.wait_for(client.wait_connected(), PATIENCE_S)
             await client.place(_canary("a").model_copy(update={"call_id": "long", "address": "sip:1@sim.invalid", "max_s": 60}))

@@ -86,7 +86,7 @@ async def test_a_home_that_becomes_more_urgent_while_it_waits_is_rung_sooner(lif
 
 async def until_refused(station: Station, incident_id: UUID) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while (row := station.switchboard.row(incident_id)) is None or '"valve":"refused"' not in row.state:  # noqa: ASYNC110
+        while (row := station.switchboard.row(incident_id)) is None or '"valve":"refused"' not in row.state:
             await asyncio.sleep(0.01)
 
 

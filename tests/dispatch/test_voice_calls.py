@@ -11,6 +11,7 @@ from array import array
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import httpx
 import pytest
 
 from dispatch.voice.client import VoiceClient
-from dispatch.voice.protocol import CallRequest, Ended, Key, Spoken, VoiceEvent
+from dispatch.voice.protocol import CallRequest, Ended, Key, Language, Spoken, VoiceEvent
 from dispatch.voice.recital import sentences
 from dispatch.voice.wording import AFTER_KEY
+from simulator.phones.behaviour import Manner
 from simulator.phones.exchange import PhoneExchange
 from simulator.phones.lines import PhoneReport
 
@@ -53,9 +55,9 @@ class Telephone:
                 into.append(item)
                 self.changed.notify_all()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE_S), self.changed:
-            await self.changed.wait_for(condition)
+            await self.changed.wait_for(lambda: bool(condition()))
 
     def of(self, call_id: str) -> list[VoiceEvent]:
         return [event for event in self.events if event.call_id == call_id]
@@ -106,7 +108,7 @@ def _call(call_id: str, number: str, **more: Any) -> CallRequest:
     return CallRequest(call_id=call_id, address=f"sip:{number}@sim.invalid", **asked)
 
 
-OUTCOMES: dict[str, tuple[bool, str, str, int, int, str]] = {
+OUTCOMES: dict[Manner, tuple[bool, str, str, int, int, str]] = {
     "presses_1": (True, "us", "confirmed", 200, 16, "mapped"),
     "presses_2": (True, "us", "help_asked", 200, 16, "mapped"),
     "presses_9": (True, "us", "wrong_home", 200, 16, "mapped"),
@@ -123,7 +125,7 @@ OUTCOMES: dict[str, tuple[bool, str, str, int, int, str]] = {
 
 async def test_every_way_of_taking_a_call_is_told_apart(telephone: Telephone, exchange: PhoneExchange) -> None:
     for manner in OUTCOMES:
-        await exchange.set_behaviour(manner, manner, rings_s=0.2, listens_s=2)  # type: ignore[arg-type]
+        await exchange.set_behaviour(manner, manner, rings_s=0.2, listens_s=2)
         await telephone.client.place(_call(manner, manner, ring_s=3, max_s=9))
     found = {}
     for manner in OUTCOMES:
@@ -141,7 +143,7 @@ async def test_every_way_of_taking_a_call_is_told_apart(telephone: Telephone, ex
 
 
 @pytest.mark.parametrize(("language", "text"), [("zh", ZH), ("en", EN)])
-async def test_the_household_hears_the_words(telephone: Telephone, exchange: PhoneExchange, language: str, text: str) -> None:
+async def test_the_household_hears_the_words(telephone: Telephone, exchange: PhoneExchange, language: Language, text: str) -> None:
     await exchange.set_behaviour("1", "presses_1", rings_s=0, listens_s=6)
     await telephone.client.place(_call("a", "1", language=language, text=text))
     end = await telephone.ended("a")
@@ -149,7 +151,7 @@ async def test_the_household_hears_the_words(telephone: Telephone, exchange: Pho
     once = list(sentences(text))
     assert message == (once * len(message))[: len(message)]
     assert len(message) >= len(once)
-    assert thanks == AFTER_KEY["1"][language]  # type: ignore[index]
+    assert thanks == AFTER_KEY["1"][language]
     await telephone.until(lambda: any(report.event == "heard" for report in telephone.phones))
     heard = next(report for report in telephone.phones if report.event == "heard")
     with wave.open(heard.recording) as recording:
@@ -251,7 +253,7 @@ def _children(pid: int) -> list[int]:
 async def test_a_lost_worker_ends_its_calls_and_a_new_one_makes_others(telephone: Telephone, exchange: PhoneExchange) -> None:
     for call_id in "ab":
         await telephone.client.place(_call(call_id, call_id))
-        await telephone.until(lambda call_id=call_id: bool(telephone.spoken(call_id)))  # type: ignore[misc]
+        await telephone.until(partial(telephone.spoken, call_id))
     assert telephone.worker is not None
     telephone.worker.kill()
     assert [(await telephone.ended(call_id)).reason for call_id in "ab"] == ["worker_lost"] * 2

@@ -78,9 +78,9 @@ def _header(text: str, name: str) -> str | None:
 
 def _proves(digest: str) -> bool:
     given = dict(re.findall(r'(\w+)="([^"]*)"', digest))
-    first = hashlib.md5(f"{USER}:{REALM}:{PASSWORD}".encode()).hexdigest()  # noqa: S324 - what SIP digest asks for
-    second = hashlib.md5(f"INVITE:{given['uri']}".encode()).hexdigest()  # noqa: S324
-    expected = hashlib.md5(f"{first}:{given['nonce']}:{second}".encode()).hexdigest()  # noqa: S324
+    first = hashlib.md5(f"{USER}:{REALM}:{PASSWORD}".encode()).hexdigest()  # noqa: S324  what SIP digest asks for
+    second = hashlib.md5(f"INVITE:{given['uri']}".encode()).hexdigest()  # noqa: S324  the same
+    expected = hashlib.md5(f"{first}:{given['nonce']}:{second}".encode()).hexdigest()  # noqa: S324  the same
     return bool(given["username"] == USER and given["response"] == expected)
 
 

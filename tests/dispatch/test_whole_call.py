@@ -51,7 +51,7 @@ async def test_one_is_busy_and_the_other_presses_1(life: Life, database: str, br
             try:
                 await station.wait_connected(PATIENCE_S)
                 async with asyncio.timeout(3 * PATIENCE_S):
-                    while not station.health().ok:  # noqa: ASYNC110
+                    while not station.health().ok:
                         await asyncio.sleep(0.05)
                 now_ms = clock.now_ms()
                 message = order_message(at_ms=now_ms, received_ms=now_ms)
@@ -60,7 +60,7 @@ async def test_one_is_busy_and_the_other_presses_1(life: Life, database: str, br
                 closed = ValveMessage(message_id=uuid4(), incident_id=message.incident_id, at_ms=clock.now_ms(), valve="reported_closed")
                 line.say(closed)
                 async with asyncio.timeout(3 * PATIENCE_S):
-                    while not await records.rows("SELECT 1 FROM calls WHERE outcome = 'confirmed'"):  # noqa: ASYNC110
+                    while not await records.rows("SELECT 1 FROM calls WHERE outcome = 'confirmed'"):
                         await asyncio.sleep(0.1)
             finally:
                 await station.stop()

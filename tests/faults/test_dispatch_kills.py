@@ -77,9 +77,16 @@ class Town:
 @pytest.fixture
 async def town(database: str, broker: TestBroker, tmp_path: Path) -> AsyncIterator[Town]:
     forget = Link(
-        broker.host, broker.port, "dispatch", "dispatch", broker.accounts["dispatch"],
-        on_message=lambda _: None, clean_start=True, session_expiry_s=0, subscriptions=[],
-    )  # fmt: skip
+        broker.host,
+        broker.port,
+        "dispatch",
+        "dispatch",
+        broker.accounts["dispatch"],
+        on_message=lambda _: None,
+        clean_start=True,
+        session_expiry_s=0,
+        subscriptions=[],
+    )
     await forget.start()
     await forget.wait_connected(PATIENCE_S)
     await forget.stop()
@@ -109,9 +116,16 @@ async def town(database: str, broker: TestBroker, tmp_path: Path) -> AsyncIterat
 async def the_line(broker: TestBroker) -> AsyncIterator[Line]:
     said: Line
     link = Link(
-        broker.host, broker.port, "line", "line", broker.accounts["line"],
-        on_message=lambda incoming: said.hear(incoming), subscriptions=[topics.TO_LINE], clean_start=True, session_expiry_s=0,
-    )  # fmt: skip
+        broker.host,
+        broker.port,
+        "line",
+        "line",
+        broker.accounts["line"],
+        on_message=lambda incoming: said.hear(incoming),
+        subscriptions=[topics.TO_LINE],
+        clean_start=True,
+        session_expiry_s=0,
+    )
     said = Line(link)
     await link.start()
     await link.wait_connected(PATIENCE_S)

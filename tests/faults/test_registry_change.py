@@ -157,7 +157,7 @@ async def test_an_import_of_thousands_of_homes_during_leaks_closes_every_one(tow
         number = next(hub_of_all)
         if number in homes:
             items[number] = await homes[number][0].leak()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # all through the import, not all before it
     await importing
     await file.is_known()
     assert len(town.line.state.registry.homes) >= len(file.rows)

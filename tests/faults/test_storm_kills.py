@@ -90,7 +90,7 @@ def test_the_platform_is_looked_after_while_the_work_runs() -> None:
 
     async def doing() -> str:
         async with asyncio.timeout(90):
-            while parts.looks < 3:  # noqa: ASYNC110  counted by another thread
+            while parts.looks < 3:
                 await asyncio.sleep(0.01)
         return "done"
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from alarm_engine.engine import Engine
-from alarm_engine.registry_view import Placed
+from alarm_engine.registry_view import Placed, RegistryView
 from alarm_engine.rows import Rows
 from alarm_engine.settings import LineSettings
 from alarm_engine.state import Done, LineState
@@ -102,14 +102,16 @@ class Door:
         self.clock, self.wire, self.keeper, self.conditions = ManualClock(), Wire(), Keeper(), Heard()
         registry_settings = LineSettings(**settings)
         self.quarantine = Quarantine()
-        self.state = LineState(self.clock, registry_settings, down=None, keeper=self.keeper)  # type: ignore[arg-type]
-        self.downlink = self.state.down = Downlink(self.state.registry, self.clock)
-        self.downlink.attach(self.wire)  # type: ignore[arg-type]
+        registry = RegistryView()
+        self.downlink = Downlink(registry, self.clock)
+        self.downlink.attach(self.wire)  # type: ignore[arg-type]  # the way down only publishes, and looks whether it can
+        self.state = LineState(self.clock, registry_settings, down=self.downlink, keeper=self.keeper, registry=registry)
         devices = [self._device(9, "HUB", "hub", None, "HUB"), self._device(8, "OLD", "detector", 1, "OLD", retired=True)]
+        kinds: tuple[tuple[DeviceKind, str], ...] = (("meter", "M"), ("detector", "D"))
         for number in range(1, 6):
-            for kind, letter in (("meter", "M"), ("detector", "D")):
+            for kind, letter in kinds:
                 name = f"{letter}{number}"
-                devices.append(self._device(10 * number + len(devices), name, kind, number, "HUB" if number > 2 else name))  # type: ignore[arg-type]
+                devices.append(self._device(10 * number + len(devices), name, kind, number, "HUB" if number > 2 else name))
         self.state.registry.apply([home(number) for number in range(1, 6)], devices, version=1)
         self.engine = Engine(self.state)
         readings = Readings("", registry_settings, self.clock, self.state.devices, self.quarantine)

@@ -38,7 +38,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
     """Wait for what real parts do in their own time."""
     try:
         async with asyncio.timeout(WAIT_S):
-            while not condition():  # noqa: ASYNC110  no event of ours tells of it
+            while not condition():
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"did not happen within {WAIT_S} s: {what}") from None
@@ -271,7 +271,7 @@ class Town:
     async def row(self, query: str, *values: object) -> dict[str, Any]:
         """The one row that a query finds, once it finds one."""
         async with asyncio.timeout(WAIT_S):
-            while not (found := await self.rows(query, *values)):  # noqa: ASYNC110  the database raises no event of ours
+            while not (found := await self.rows(query, *values)):
                 await asyncio.sleep(0.02)
         assert len(found) == 1
         return found[0]
@@ -293,7 +293,7 @@ def forget_sessions(broker: TestBroker) -> None:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=V5)
         client.username_pw_set(account, broker.accounts[account])
         client.on_connect = lambda client, data, flags, reason, properties, told=connected: told.put(not reason.is_failure)
-        at_once = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        at_once = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own types end here
         at_once.SessionExpiryInterval = 0
         client.connect(broker.host, broker.port, clean_start=True, properties=at_once)
         client.loop_start()

@@ -175,16 +175,13 @@ class ObeysForOthers(Meter):
 class KeepsTheOpenOverAReboot(Meter):
     async def open(self, command: Item, boot: int) -> None:
         self.key_pressed = False
-        await asyncio.sleep(0.2)
-        if self.boot != self.born:
+        while self.boot == boot and time.time() * 1000 < command["expires_at"]:
+            await asyncio.sleep(0.02)
+        if self.boot != boot:
             await self.move("opening", "open")
             await self.answer(command, "done", valve=self.valve)
         else:
             await super().open(command, boot)
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.born = self.boot
 
 
 class SameBoot(Meter):

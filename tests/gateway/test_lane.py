@@ -43,7 +43,8 @@ async def test_a_leak_through_another_account_is_acted_on_and_flagged_and_answer
     assert len(door.promises("D1")) == 1
     assert counted("gas_line_other_account_total") == before + 1
     (opened,) = [e for rows in door.keeper.rows for e in rows.events if e["kind"] == "opened"]
-    assert opened["detail"]["other_account"] == "HUB"  # type: ignore[index]
+    detail: Any = opened["detail"]
+    assert detail["other_account"] == "HUB"
 
 
 @pytest.mark.parametrize("lane", ["alarm", "telemetry", "ack"])
@@ -179,10 +180,10 @@ async def test_unknown_senders_are_one_triage_incident_an_account_with_their_dev
     assert [p.device_id for p in door.promises("HUB")][:3] == ["X1", "X2", "OLD"]
 
 
-async def test_what_keeps_conditions_may_fail_and_the_leak_behind_is_judged(door: Door) -> None:
+async def test_what_keeps_conditions_may_fail_and_the_leak_behind_is_judged(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(item: object, placed: object) -> None:
         raise RuntimeError("no")
 
-    door.conditions.heard = fails  # type: ignore[method-assign]
+    monkeypatch.setattr(door.conditions, "heard", fails)
     message = door.say("HUB", "alarm", door.item(device_id="D3", event="fault"), door.item(device_id="D4", event="leak"))
     assert ([c.device_id for c in door.commands("HUB")], message.acks) == (["M4"], 1)

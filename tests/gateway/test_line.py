@@ -121,7 +121,7 @@ async def test_a_leak_in_telemetry_closes_and_is_stored_as_a_reading(town: Town)
     readings = "SELECT r.* FROM {} r JOIN devices d USING (device_no) WHERE d.device_id = %s"
     await town.row(readings.format("meter_readings") + " AND r.valve = 'closed'", meter.account)
     async with asyncio.timeout(WAIT_S):
-        while len(await town.rows(readings.format("detector_readings"), detector.account)) != 2:  # noqa: ASYNC110  as above
+        while len(await town.rows(readings.format("detector_readings"), detector.account)) != 2:
             await asyncio.sleep(0.02)
     state = await town.row("SELECT * FROM device_state WHERE device_id = %s AND valve = 'closed'", meter.account)
     assert (state["volume_m3"], state["cause"]) == (5.25, "command")

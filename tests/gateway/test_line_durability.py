@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import shutil
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -96,9 +95,7 @@ async def test_the_database_goes_in_mid_leak_and_comes_back(town: Town, own_post
     await first[1].answer(first[1].closes[0], "done", "closed")
     await until(lambda: "database_away" in town.line.health().reasons, "health says that the database is away")
     await own_postgres.back()
-    started = time.monotonic()
     await town.healthy()
-    print(f"healthy {time.monotonic() - started:.2f} s after the database was back")  # noqa: T201
     for incident_id in (before, during):
         await recorded(town, incident_id)
     await town.incident(1, "reported_closed")
@@ -278,10 +275,8 @@ async def test_both_gone_and_ten_thousand_repeats_then_a_new_home_leaks(town: To
         await loud.up("alarm", *items[50:])
     detector, quiet_meter = town.home(2)
     dispatch = town.dispatch()
-    started = time.monotonic()
     item = await detector.leak()
     await quiet_meter.command()
-    print(f"close with both gone: {(time.monotonic() - started) * 1000:.0f} ms")  # noqa: T201
     await dispatch.order(town.own("H", 2))
     assert detector.promises == []
     assert town.line.ledger.depth < 5_000

@@ -1,6 +1,7 @@
 """The window: in arrival order, when done, and at the latest by time or by half of the receive window."""
 
 from dataclasses import dataclass, field
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +109,7 @@ def test_a_message_is_what_it_was() -> None:
 
 
 @given(st.lists(st.sampled_from(["take", "done", "time"]), max_size=60), st.randoms(use_true_random=False))
-def test_every_message_is_acknowledged_once_and_in_order(steps: list[str], random: object) -> None:
+def test_every_message_is_acknowledged_once_and_in_order(steps: list[str], random: Random) -> None:
     lane = Lane()
     window = lane.window(receive_max=20)
     held = []
@@ -116,7 +117,7 @@ def test_every_message_is_acknowledged_once_and_in_order(steps: list[str], rando
         if step == "take":
             held.append(window.take(lane.message(count)))
         elif step == "done" and held:
-            held.pop(random.randrange(len(held))).ack()  # type: ignore[attr-defined]
+            held.pop(random.randrange(len(held))).ack()
         else:
             lane.now += 0.7
             window.tick()

@@ -7,6 +7,7 @@ import pytest
 from core.clock import ManualClock
 from simulator.demo.kinds import COMMON, DEMO_KINDS, DemoKind
 from simulator.demo.leaks import CROWD_HEARD, CROWD_SPREAD_S, Crowd, Leaks, Refusal
+from simulator.narration import StoryLine
 from simulator.phones.behaviour import Manner
 from simulator.platform import PlatformLostError
 from simulator.world.home import SimulatedHome
@@ -33,7 +34,8 @@ class Stage:
     """A town, its leaks, and what was taught to the telephones. ``incidents`` are the platform's open ones; None: it is away."""
 
     def __init__(self, *plans: HomePlan) -> None:
-        clock, air, story = ManualClock(), Air(), []  # type: ignore[var-annotated]
+        clock, air = ManualClock(), Air()
+        story: list[StoryLine] = []
         homes = [SimulatedHome(found, Traits(telemetry_s=10.0), 7) for found in plans]
         town = Town(homes, seed=7, boot=3, clock=clock, send=air.send, narrate=story.append)
         town.begin()

@@ -12,7 +12,7 @@ from core.clock import ManualClock
 from core.errors import UserError
 from simulator.demo.port import ControlPort
 from simulator.demo.ringing import KEPT, Rings
-from simulator.demo.taken import LEASE_S, Taken
+from simulator.demo.taken import LEASE_S, LEFT_S, Taken
 from simulator.phones.lines import PhoneReport
 from tests.simulator.test_demo_leaks import Stage, plan
 
@@ -128,7 +128,7 @@ def test_the_port_is_on_loopback_only(listen: str) -> None:
 # --- crews that people play -------------------------------------------------------------------------------------
 
 
-async def test_a_crew_is_a_persons_until_some_minutes_after_the_last_sign_of_life(asked: Asked) -> None:
+async def test_a_crew_is_a_persons_until_somewhat_after_the_last_sign_of_life(asked: Asked) -> None:
     assert await asked.get("/crews") == {"items": []}
     taken = await asked.http.post("/crews", json={"crew_id": "芙蓉-1"})
     assert (taken.status_code, taken.json()) == (200, {"crew_id": "芙蓉-1", "left_s": LEASE_S})
@@ -138,6 +138,20 @@ async def test_a_crew_is_a_persons_until_some_minutes_after_the_last_sign_of_lif
     await asked.clock.advance(LEASE_S - 60)
     assert [crew["crew_id"] for crew in (await asked.get("/crews"))["items"]] == ["岳麓-2"]
     assert (await asked.http.post("/crews", json={"crew_id": ""})).status_code == 422
+
+
+async def test_a_page_that_closes_gives_its_crew_back_at_once_and_one_that_is_read_again_keeps_it(asked: Asked) -> None:
+    for crew_id in ("芙蓉-1", "岳麓-2"):
+        await asked.http.post("/crews", json={"crew_id": crew_id})
+        left = await asked.http.post("/crews", json={"crew_id": crew_id, "plays": False})
+        assert (left.status_code, left.json()) == (200, {"crew_id": crew_id, "left_s": LEFT_S})
+    await asked.clock.advance(LEFT_S / 2)
+    await asked.http.post("/crews", json={"crew_id": "岳麓-2"})
+    await asked.clock.advance(LEFT_S / 2)
+    assert [crew["crew_id"] for crew in (await asked.get("/crews"))["items"]] == ["岳麓-2"]
+    late = await asked.http.post("/crews", json={"crew_id": "芙蓉-1", "plays": False})
+    assert late.json()["left_s"] == 0
+    assert [crew["crew_id"] for crew in (await asked.get("/crews"))["items"]] == ["岳麓-2"]
 
 
 # --- the telephones ---------------------------------------------------------------------------------------------

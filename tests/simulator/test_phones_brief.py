@@ -63,7 +63,7 @@ async def test_the_answer_is_given_again_until_it_is_confirmed() -> None:
     caller = Caller()
     caller.phones.take(request("INVITE"), "13900001", AT_ONCE, SOURCE)
     async with asyncio.timeout(60):
-        while sum(message.start.startswith("SIP/2.0 200") for message in caller.heard) < 2:  # noqa: ASYNC110  there is no event to wait for
+        while sum(message.start.startswith("SIP/2.0 200") for message in caller.heard) < 2:
             await asyncio.sleep(0.02)
     caller.phones.close()
 

@@ -85,7 +85,7 @@ class Platform:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  the broker raises no event of ours
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from simulator.demo.kinds import DemoKind
-from simulator.demo.taken import LEASE_S, Taken
+from simulator.demo.taken import LEASE_S, LEFT_S, Taken
 from simulator.platform import Entity, PlatformApi, Refusal
 from simulator.technicians import Technicians, Tempo
 from simulator.world.town import TICK_S
@@ -131,6 +131,16 @@ async def test_an_order_of_a_crew_that_a_person_plays_waits_for_him_and_goes_on_
     await scene.stage.scene.pass_time(LEASE_S)
     await scene.until("archived")
     assert next(what for what, actor in scene.platform.steps if actor == TECHNICIAN) == "on-site"
+
+
+async def test_an_order_of_a_crew_whose_person_has_closed_his_page_waits_no_longer_than_seconds(scene: Scene) -> None:
+    scene.taken.take(CREW)
+    await scene.leak()
+    await scene.play(20)
+    assert scene.platform.state == "assigned"
+    scene.taken.leave(CREW)
+    await scene.stage.scene.pass_time(LEFT_S + Tempo().accept_s + 2 * TICK_S + 1.0)
+    assert scene.platform.steps == [("accept", TECHNICIAN)]
 
 
 @pytest.mark.parametrize("state", ["accepted", "on_site", "made_safe", "cause_recorded", "tightness_passed", "restored"])

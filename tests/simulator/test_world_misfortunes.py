@@ -1,6 +1,7 @@
 """What may befall a home beside a leak: a stalled and a worn valve, a sleeping meter, a lost hub, a power cut, arrears, late news."""
 
 from dataclasses import replace
+from functools import partial
 
 from simulator.world.household import DOWNLINK_S
 from simulator.world.modem import LISTENS_S, Modem
@@ -143,7 +144,7 @@ def test_a_modem_listens_for_a_moment_after_it_spoke_and_keeps_the_order() -> No
     heard: list[int] = []
     modem = Modem(psm=True)
     for number in (1, 2):
-        modem.hear(0.0, lambda number=number: heard.append(number), kept=True)  # type: ignore[misc]
+        modem.hear(0.0, partial(heard.append, number), kept=True)
     modem.deliver(1.0)
     assert heard == []
     modem.spoke(5.0)

@@ -92,7 +92,8 @@ class Scene:
 
 def scene(traits: Traits = FAST, homes: int = 2, account: str | None = None, building: str = "") -> Scene:
     """``account``: the hub of home 1; with a ``building`` all homes stand in it, and all behind that hub."""
-    clock, air, story = ManualClock(), Air(), []  # type: ManualClock, Air, list[StoryLine]
+    clock, air = ManualClock(), Air()
+    story: list[StoryLine] = []
     hubs = [account if number == 1 or building else None for number in range(1, homes + 1)]
     built = [SimulatedHome(plan(number, hub, building), traits, 7) for number, hub in enumerate(hubs, start=1)]
     town = Town(built, seed=7, boot=3, clock=clock, send=air.send, narrate=story.append)

@@ -10,7 +10,7 @@ const NO_CLOCKS = Object.fromEntries(
 
 function incident(clocks: Record<string, number> = {}, more: Record<string, unknown> = {}): Incident {
   return {
-    incident_id: "i", state: "open", valve: "commanded", proof: "not_yet", clearing: "unknown", before_meter_ms: null, ch4_lel: 12.34,
+    incident_id: "i", state: "open", valve: "commanded", proof: "not_yet", clearing: "unknown", before_meter_ms: null, before_meter_first_ms: null, ch4_lel: 12.34,
     received_ms: T0, alarmed_ms: T0, order: null, aliases: [], ...more, clocks: { ...NO_CLOCKS, T0, ...clocks },
   } as unknown as Incident;
 }
@@ -103,12 +103,23 @@ describe("the guided first minute", () => {
     expect(shown(facts(incident({ T4: T0 }, { proof: "flows" }))).valve_holds).toBe("trouble flows");
   });
 
+  it("waits for no proof any more once the valve is open again", () => {
+    const opened = { state: "closed", valve: "opened", proof: "none", opened_valve_ms: T0 + 200_000 };
+    expect(shown(facts(incident({ T4: T0 }, opened))).valve_holds).toBe("done unproven");
+    expect(stepsOf(facts(incident({ T4: T0 }, opened))).find((step) => step.name === "valve_holds")?.atMs).toBe(T0 + 200_000);
+    expect(shown(facts(incident({ T4: T0, T5: T0 + 12_000 }, opened))).valve_holds).toBe("done done");
+  });
+
   it("tells a room that does not clear, and that the leak was before the meter once it does", () => {
     expect(shown(facts(incident({}, { clearing: "not_clearing" }))).room_clears).toBe("trouble not_clearing");
     const suspected = { clearing: "not_clearing", before_meter_ms: T0 + 50_000 };
     expect(shown(facts(incident({}, suspected))).room_clears).toBe("trouble before_meter");
     expect(latestOf(stepsOf(facts(incident({ T4: T0 + 900 }, suspected))))?.name).toBe("room_clears");
-    expect(shown(facts(incident({ T5c: T0 + 70_000 }, { clearing: "clearing", before_meter_ms: T0 + 50_000 }))).room_clears).toBe("done after_riser");
+    expect(shown(facts(incident({ T5c: T0 + 70_000 }, { clearing: "clearing", before_meter_ms: T0 + 50_000, before_meter_first_ms: T0 + 50_000 }))).room_clears).toBe("done after_riser");
+    // The story is over, the valve open: nothing is suspected any more.
+    const over = { state: "closed", valve: "opened", proof: "none", clearing: "clearing", before_meter_ms: null, before_meter_first_ms: T0 + 50_000 };
+    expect(shown(facts(incident({ T5c: T0 + 70_000, T14: T0 + 300_000 }, over))).room_clears).toBe("done after_riser");
+    expect(shown(facts(incident({ T5c: T0 + 70_000 }, { ...over, before_meter_first_ms: null }))).room_clears).toBe("done done");
   });
 
   it("is over when the incident is closed", () => {
@@ -120,7 +131,7 @@ describe("the guided first minute", () => {
   });
 
   it("has a sentence in both languages for everything that it may say", () => {
-    const may: Record<string, string[]> = { valve_closed: ["locally", "at_last", "not_closed", "no_meter"], key_pressed: ["help", "wrong", "unconfirmed", "human"], valve_holds: ["not_provable", "flows"], room_clears: ["not_clearing", "before_meter", "after_riser"] };
+    const may: Record<string, string[]> = { valve_closed: ["locally", "at_last", "not_closed", "no_meter"], key_pressed: ["help", "wrong", "unconfirmed", "human"], valve_holds: ["not_provable", "unproven", "flows"], room_clears: ["not_clearing", "before_meter", "after_riser"] };
     for (const words of [messages.zh, messages.en]) {
       for (const name of STEP_NAMES) {
         const step = words.step[name] as Record<string, string>;

@@ -96,7 +96,10 @@ function keyPressed(calls: readonly Call[], tasks: readonly Task[], seen: Seen):
 function valveHolds(incident: Incident | null, seen: Seen): Step {
   if (incident?.proof === "flows") return trouble("valve_holds", "flows");
   if (incident?.proof === "not_provable") return seen("valve_holds", incident.clocks.T4 ?? incident.received_ms, {}, "not_provable");
-  return seen("valve_holds", incident?.clocks.T5);
+  const t5 = incident?.clocks.T5 ?? null;
+  // Opened by a person on site: whatever could not be proven until then is waited for no more.
+  if (incident?.valve === "opened" && t5 === null) return seen("valve_holds", incident.opened_valve_ms ?? incident.clocks.T4 ?? incident.received_ms, {}, "unproven");
+  return seen("valve_holds", t5);
 }
 
 function roomClears(incident: Incident | null, seen: Seen): Step {
@@ -106,7 +109,8 @@ function roomClears(incident: Incident | null, seen: Seen): Step {
       ? trouble("room_clears", "not_clearing")
       : trouble("room_clears", "before_meter", incident.before_meter_ms);
   }
-  return seen("room_clears", cleared, {}, incident?.before_meter_ms ? "after_riser" : "done");
+  // It stays so in the finished story, when the valve is open again and nothing is suspected any more.
+  return seen("room_clears", cleared, {}, incident?.before_meter_first_ms ? "after_riser" : "done");
 }
 
 const rounded = (value: number | null | undefined): number | string => (value === null || value === undefined ? "?" : Math.round(value * 10) / 10);

@@ -7,9 +7,9 @@
 //   refresh()        reads today's orders
 
 import { computed, reactive, shallowRef } from "vue";
-import { get, newKey, refusalOf } from "@/shared/api";
+import { changeHeaders, get, newKey, refusalOf, send } from "@/shared/api";
 import { clockHeard, lastClockWord, serverNow } from "@/shared/clock";
-import { readSession, session, signedOutTo } from "@/shared/session";
+import { demo, readSession, session, signedOutTo } from "@/shared/session";
 import { on, onResync, startStream, state as streamState, stopStream } from "@/shared/stream";
 import { post } from "./queue/post";
 import type { Act, Picture, PictureName, StepName } from "./queue/act";
@@ -291,7 +291,16 @@ export async function startPhone(): Promise<void> {
     });
   }
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void refresh());
+  addEventListener("pagehide", leaveCrew);
   await refresh();
+}
+
+/** In the demonstration: the simulated crew goes on when this page is closed. One that is only read again has said by then that it is back. */
+function leaveCrew(): void {
+  const orderNo = day.value?.orders[0]?.order_no;
+  if (!demo.value || orderNo === undefined) return;
+  const body = JSON.stringify({ order_no: orderNo, plays: false });
+  void send("/demo/crew", { method: "POST", keepalive: true, headers: { ...changeHeaders(), "Content-Type": "application/json" }, body }).catch(() => undefined);
 }
 
 let later: ReturnType<typeof setTimeout> | undefined;

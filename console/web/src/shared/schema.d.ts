@@ -1441,7 +1441,7 @@ export interface paths {
         put?: never;
         /**
          * Play the crew of an order · 扮演抢修队
-         * @description The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him.
+         * @description The session goes on as the technician of this simulated order; the simulated crew leaves its orders to him, while he plays.
          */
         post: operations["play_crew_api_v1_demo_crew_post"];
         delete?: never;
@@ -3876,6 +3876,11 @@ export interface components {
              */
             before_meter_ms: number | null;
             /**
+             * Before Meter First Ms
+             * @description when a leak before the meter was first suspected, Unix ms: it stays when the valve is opened
+             */
+            before_meter_first_ms: number | null;
+            /**
              * Aliases
              * @description other ids of this incident: it is found by each of them
              */
@@ -4032,6 +4037,11 @@ export interface components {
              * @description a leak before the meter is suspected since, Unix ms
              */
             before_meter_ms: number | null;
+            /**
+             * Before Meter First Ms
+             * @description when a leak before the meter was first suspected, Unix ms: it stays when the valve is opened
+             */
+            before_meter_first_ms: number | null;
             /**
              * Aliases
              * @description other ids of this incident: it is found by each of them
@@ -5130,6 +5140,12 @@ export interface components {
              * @example QX-260402-0017
              */
             order_no: string;
+            /**
+             * Plays
+             * @description false: his page closes, and the simulated crew goes on after some seconds
+             * @default true
+             */
+            plays: boolean;
         };
         /**
          * PromiseCount

@@ -10,7 +10,7 @@ const T0 = 1_775_120_400_000;
 function incident(told: Partial<Incident> = {}): Incident {
   return {
     incident_id: "a", kind: "leak", state: "open", received_ms: T0, close_sent_ms: T0 + 20, reported_closed_ms: null, valve: "commanded", proof: "none", clearing: "unknown",
-    answer_due_ms: null, proof_due_ms: null, holds_ms: null, clearing_ms: null, before_meter_ms: null, acknowledged: null, order: null, call: null,
+    answer_due_ms: null, proof_due_ms: null, holds_ms: null, clearing_ms: null, before_meter_ms: null, before_meter_first_ms: null, acknowledged: null, order: null, call: null,
     valve_words: { zh: "切断指令已发出", en: "close sent" }, proof_words: { zh: "尚无", en: "not yet" }, clearing_words: { zh: "不明", en: "not known" },
     ...told,
   } as Incident;
@@ -51,6 +51,26 @@ describe("the four answers", () => {
   it("a leak before the meter is a fifth word; where no close was wanted there is none", () => {
     expect(answersOf(incident({ before_meter_ms: T0 + 300_000 })).at(-1)?.name).toBe("before_meter");
     expect(answersOf(incident({ close_sent_ms: null, valve: "none" }))).toEqual([]);
+  });
+
+  it("a valve that was opened waits for no proof any more: it was seen to hold, or was not", () => {
+    const holds = (told: Partial<Incident>) => answersOf(incident({ state: "closed", valve: "opened", ...told })).find((answer) => answer.name === "holds");
+    setLanguage("zh");
+    expect(holds({ holds_ms: T0 + 90_000 })).toMatchObject({ look: { tone: "good" }, text: "打开前已证明关严", atMs: T0 + 90_000 });
+    expect(holds({})).toMatchObject({ look: { tone: "plain" }, text: "打开前未能从表底数证明关严", atMs: null });
+    setLanguage("en");
+    expect(holds({})?.text).toBe("was not proven to hold by its index before it was opened");
+  });
+
+  it("what was suspected of the riser stays told when the valve is open again, and alarms nobody", () => {
+    const restored = incident({ state: "closed", valve: "opened", holds_ms: T0 + 90_000, clearing: "clearing", before_meter_first_ms: T0 + 300_000 });
+    setLanguage("zh");
+    expect(answersOf(restored).at(-1)).toMatchObject({ name: "before_meter", look: { tone: "plain" }, text: "曾疑似表前泄漏", atMs: T0 + 300_000 });
+    setLanguage("en");
+    expect(answersOf(restored).at(-1)?.text).toBe("a leak before the meter was suspected");
+    expect(alarmOf(restored)).toBeNull();
+    const anew = answersOf(incident({ before_meter_first_ms: T0 + 300_000, before_meter_ms: T0 + 900_000 })).filter((answer) => answer.name === "before_meter");
+    expect(anew).toMatchObject([{ look: { tone: "bad" }, atMs: T0 + 900_000 }]);
   });
 });
 

@@ -63,7 +63,8 @@ export function answersOf(incident: Incident): Answer[] {
   if (never) return [];
   const reported = ["reported_closed", "gas_still_flows"].includes(incident.valve);
   // Opened again by a person at the meter: what was seen of it before stays true.
-  const held = incident.valve === "opened" && incident.proof === "none" && incident.holds_ms !== null;
+  const over = incident.valve === "opened" && incident.proof === "none";
+  const held = over && incident.holds_ms !== null;
   const asleep = incident.answer_due_ms !== null;
   const sent = incident.close_sent_ms !== null;
   const answers: Answer[] = [
@@ -75,11 +76,14 @@ export function answersOf(incident: Incident): Answer[] {
       dueMs: reported ? null : incident.answer_due_ms,
       atMs: reported ? incident.reported_closed_ms : null,
     },
-    { name: "holds", look: held ? GOOD : lookOf.proof(incident.proof), text: held ? t("words.answer.held") : said(incident.proof_words), dueMs: incident.proof_due_ms, atMs: held || incident.proof === "holds" ? incident.holds_ms : null },
+    { name: "holds", look: held ? GOOD : over ? look("plain", "–") : lookOf.proof(incident.proof), text: over ? t(held ? "words.answer.held" : "words.answer.not_held") : said(incident.proof_words), dueMs: incident.proof_due_ms, atMs: held || incident.proof === "holds" ? incident.holds_ms : null },
     { name: "clearing", look: lookOf.room(incident.clearing), text: said(incident.clearing_words), dueMs: null, atMs: incident.clearing === "clearing" ? incident.clearing_ms : null },
   ];
   if (incident.before_meter_ms !== null) {
     answers.push({ name: "before_meter", look: look("bad", "⚠"), text: t("words.answer.before_meter"), dueMs: null, atMs: incident.before_meter_ms });
+  } else if (incident.before_meter_first_ms !== null) {
+    // Opened again by a person at the meter: nothing is suspected now, and that it was is told to the end.
+    answers.push({ name: "before_meter", look: look("plain", "⚠"), text: t("words.answer.before_meter_was"), dueMs: null, atMs: incident.before_meter_first_ms });
   }
   return answers;
 }

@@ -16,6 +16,7 @@ describe("the four answers in short", () => {
     ["no answer", { valve: "no_answer" }, ["commanded.yes", "reported.no_answer", "holds.not_yet", "clearing.unknown"]],
     ["a sleeping meter", { answer_due_ms: T0 + 60_000 }, ["commanded.yes", "reported.asleep", "holds.not_yet", "clearing.unknown"]],
     ["before the meter", { valve: "reported_closed", proof: "holds", before_meter_ms: T0 }, ["commanded.yes", "reported.closed", "holds.yes", "clearing.before_meter"]],
+    ["before the meter, and opened again", { valve: "opened", clearing: "clearing", before_meter_first_ms: T0 }, ["commanded.yes", "reported.opened", "holds.not_yet", "clearing.yes"]],
     ["not provable by flow", { valve: "reported_closed", proof: "not_provable" }, ["commanded.yes", "reported.closed", "holds.not_provable", "clearing.unknown"]],
     ["no close was wanted", { kind: "past_leak", valve: "none", close_sent_ms: null }, []],
   ])("%s", (_name, wanted, expected) => {

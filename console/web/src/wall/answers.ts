@@ -39,7 +39,7 @@ function wordsOf(name: ShortAnswer["name"], incident: Incident, minutes: number 
 /** The four, in their order; empty where no close was wanted (nobody knows the home, or it is long over). */
 export function shortAnswers(incident: Incident, now: number): ShortAnswer[] {
   const long = answersOf(incident);
-  const worse = long.find((answer) => answer.name === "before_meter");
+  const worse = incident.before_meter_ms === null ? undefined : long.find((answer) => answer.name === "before_meter");
   const short: ShortAnswer[] = [];
   for (const { name, look, text, dueMs } of long) {
     if (name === "before_meter") continue;

@@ -14,7 +14,7 @@ export function incident(wanted: Record<string, unknown> = {}): Incident {
     received_ms: T0 + 200, alarmed_ms: T0, close_sent_ms: T0 + 230, reported_closed_ms: null, answer_due_ms: null,
     valve: "commanded", valve_words: { zh: "切断指令已发出，等待表端回应", en: "close command sent, waiting for the meter" },
     proof: "none", proof_words: { zh: "尚无切断报告", en: "not reported closed yet" }, proof_due_ms: null, holds_ms: null,
-    clearing: "unknown", clearing_words: { zh: "室内浓度尚不明", en: "the room is not known yet" }, clearing_ms: null, before_meter_ms: null,
+    clearing: "unknown", clearing_words: { zh: "室内浓度尚不明", en: "the room is not known yet" }, clearing_ms: null, before_meter_ms: null, before_meter_first_ms: null,
     order: null, call: null, acknowledged: null, lon: 113.0, lat: 28.2, coord_datum: "WGS-84", district_code: "430102",
     ...wanted,
     clocks,
