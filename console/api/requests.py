@@ -267,6 +267,9 @@ async def tightness_test(console: Console, response: Response, who: Signed, orde
     steps = who.may("order_step") and (who.technician_id is not None or "integration" in who.roles)
     # Who is both, technician and desk, enters another's pressures as the desk.
     if steps and ("integration" in who.roles or asked.actor in {None, who.name, who.technician_id}):
+        if "integration" not in who.roles:
+            # Nobody writes another's name under his own test.
+            asked = asked.model_copy(update={"entered_by": None})
         return await _step(console, response, who, "dispatch", "tightness_test", order_no, asked)
     check(who, "order_desk")
     order = await orders.known(console.store, order_no, who)
