@@ -1,7 +1,8 @@
 """One PostgreSQL and one broker for a whole test run, real ones, in seconds and leaving nothing behind.
 
-The database is the product's with two differences: it does not flush to disk (a test machine's power is not under test), and a password
-is hashed once instead of 4096 times (tests connect thousands of times; what a guess costs is not under test either).
+The database is the product's with three differences: it lies in memory where there is room and does not flush to disk (a test machine's
+power is not under test), and a password is hashed once instead of 4096 times (tests connect thousands of times; what a guess costs is
+not under test either).
 """
 
 import contextlib
@@ -26,12 +27,14 @@ from deploy.embedded.mosquitto_files import STATION_ACCOUNTS
 from deploy.embedded.mosquitto_program import obtain
 from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.postgres import PostgresServer
-from deploy.embedded.processes import LOOPBACK, free_port
+from deploy.embedded.processes import LOOPBACK, alive, free_port
 from deploy.migrate import migrate
 
 TEMPLATE = "gas_sentinel_template"
 _RELOAD_SECONDS = 10.0
 _TEMPORARY = "gas-sentinel-test-"
+_MEMORY = Path("/dev/shm")  # noqa: S108  a folder of our own is made in it, named by nobody else
+_MEMORY_BYTES = 4 << 30
 
 
 @dataclass
@@ -47,7 +50,7 @@ class TestPostgres:
     _count: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def clone(self) -> str:
-        """A fresh migrated database of its own; returns its connection string. Takes about 0.05 s."""
+        """A fresh migrated database of its own; returns its connection string. Takes about 0.03 s in memory."""
         return self.server.create_database(f"test_{os.getpid()}_{next(self._count)}", self.template)
 
     def drop(self, dsn: str) -> None:
@@ -70,9 +73,10 @@ class TestPostgres:
 
 
 def start_test_postgres(folder: Path) -> TestPostgres:
-    """Start a server below ``folder`` (or in a temporary folder where root's unprivileged account cannot reach that one)."""
-    place = reachable_folder(folder) / "postgres"
-    server = PostgresServer(place, settings={"fsync": "off", "shared_buffers": "'64MB'", "max_connections": "200", "scram_iterations": "1"})
+    """Start a server in memory, or below ``folder`` where this machine has no room for that."""
+    place = (_folder_in_memory() or reachable_folder(folder)) / "postgres"
+    settings = {"fsync": "off", "shared_buffers": "'64MB'", "max_wal_size": "'256MB'", "max_connections": "200", "scram_iterations": "1"}
+    server = PostgresServer(place, settings=settings)
     try:
         server.start()
         migrate(server.dsn(TEMPLATE))
@@ -140,6 +144,24 @@ def start_test_broker(folder: Path, authority: Path | None = None) -> TestBroker
         server.door = DeviceDoor(authority, free_port())
     server.start(free_port())
     return TestBroker(server, LOOPBACK, server.port, accounts, place)
+
+
+def _folder_in_memory() -> Path | None:
+    """A folder of this process in memory, None where there is little: a database is hundreds of files to make and to remove again.
+
+    What killed processes left there is removed.
+    """
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return None
+    for left in _MEMORY.glob(f"{_TEMPORARY}*"):
+        owner = left.name.removeprefix(_TEMPORARY).partition("-")[0]
+        if owner.isdecimal() and not alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    if shutil.disk_usage(_MEMORY).free < _MEMORY_BYTES:
+        return None
+    place = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=_MEMORY))
+    place.chmod(0o755)
+    return place
 
 
 def reachable_folder(folder: Path) -> Path:
