@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from core import topics
 from core.clock import ManualClock
 from core.mqtt.link import Link
 from deploy.embedded.testing import TestBroker
 from dispatch.settings import DispatchSettings
 from dispatch.station import Station
-from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, PlayedVoiceWorker, Records
+from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, PlayedVoiceWorker, Records, the_line
 
 
 @pytest.fixture
@@ -38,23 +37,8 @@ async def worker(clock: ManualClock) -> AsyncIterator[PlayedVoiceWorker]:
 
 @pytest.fixture
 async def line(broker: TestBroker) -> AsyncIterator[Line]:
-    said: Line
-    link = Link(
-        broker.host,
-        broker.port,
-        "line",
-        "line",
-        broker.accounts["line"],
-        on_message=lambda incoming: said.hear(incoming),
-        subscriptions=[topics.TO_LINE],
-        clean_start=True,
-        session_expiry_s=0,
-    )
-    said = Line(link)
-    await link.start()
-    await link.wait_connected(PATIENCE_S)
-    yield said
-    await link.stop()
+    async with the_line(broker) as said:
+        yield said
 
 
 Life = Callable[..., AbstractAsyncContextManager[Station]]

@@ -1,7 +1,8 @@
 """What plays the outside of dispatch in its tests: people at telephones, the line at the broker, and a view of the rows."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from core.door import close_door
 from core.mqtt.link import Link
 from core.mqtt.port import Incoming
 from core.station import ContactFacts, HomeFacts, OrderMessage, Taken
+from deploy.embedded.testing import TestBroker
 from dispatch.voice.protocol import (
     REQUEST,
     Answered,
@@ -178,6 +180,28 @@ class Line:
             while self.taken.count(message.message_id) < times:
                 self._heard.clear()
                 await self._heard.wait()
+
+
+@asynccontextmanager
+async def the_line(broker: TestBroker) -> AsyncIterator[Line]:
+    """The line's side of this broker, connected."""
+    said: Line
+    link = Link(
+        broker.host,
+        broker.port,
+        "line",
+        "line",
+        broker.accounts["line"],
+        on_message=lambda incoming: said.hear(incoming),
+        subscriptions=[topics.TO_LINE],
+        clean_start=True,
+        session_expiry_s=0,
+    )
+    said = Line(link)
+    await link.start()
+    await link.wait_connected(PATIENCE_S)
+    yield said
+    await link.stop()
 
 
 class Records:

@@ -12,20 +12,18 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from core import topics
 from core.clock import SystemClock
 from core.mqtt.link import Link
 from core.station import OrderMessage
 from deploy.embedded.testing import TestBroker, TestPostgres
 from simulator.phones.exchange import PhoneExchange
 from simulator.phones.lines import PhoneReport
-from tests.dispatch.played import PATIENCE_S, Line, Records, order_message
+from tests.dispatch.played import PATIENCE_S, Line, Records, order_message, the_line
 from tests.dispatch.test_calling import reachable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,27 +108,6 @@ async def town(database: str, broker: TestBroker, tmp_path: Path) -> AsyncIterat
             yield town
             await town.kill(*town.running)
             listening.cancel()
-
-
-@asynccontextmanager
-async def the_line(broker: TestBroker) -> AsyncIterator[Line]:
-    said: Line
-    link = Link(
-        broker.host,
-        broker.port,
-        "line",
-        "line",
-        broker.accounts["line"],
-        on_message=lambda incoming: said.hear(incoming),
-        subscriptions=[topics.TO_LINE],
-        clean_start=True,
-        session_expiry_s=0,
-    )
-    said = Line(link)
-    await link.start()
-    await link.wait_connected(PATIENCE_S)
-    yield said
-    await link.stop()
 
 
 @pytest.fixture
