@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from core.clock import ManualClock
-from core.mqtt.link import Link
 from deploy.embedded.testing import TestBroker
 from dispatch.settings import DispatchSettings
 from dispatch.station import Station
-from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, PlayedVoiceWorker, Records, the_line
+from tests.dispatch.played import MORNING_MS, PATIENCE_S, Line, PlayedVoiceWorker, Records, forget_dispatch, the_line
 
 
 @pytest.fixture
@@ -47,19 +46,7 @@ Life = Callable[..., AbstractAsyncContextManager[Station]]
 @pytest.fixture
 async def life(database: str, broker: TestBroker, clock: ManualClock, worker: PlayedVoiceWorker) -> Life:
     """Makes one life of the dispatch process: ``async with life() as station``. The broker knows no earlier session of it."""
-    forget = Link(
-        broker.host,
-        broker.port,
-        "dispatch",
-        "dispatch",
-        broker.accounts["dispatch"],
-        on_message=lambda _: None,
-        clean_start=True,
-        session_expiry_s=0,
-    )
-    await forget.start()
-    await forget.wait_connected(PATIENCE_S)
-    await forget.stop()
+    await forget_dispatch(broker)
 
     @asynccontextmanager
     async def living(**settings: Any) -> AsyncIterator[Station]:

@@ -182,6 +182,19 @@ class Line:
                 await self._heard.wait()
 
 
+async def forget_dispatch(broker: TestBroker) -> None:
+    """The broker keeps no session of dispatch, and nothing that waits in one."""
+    link = Link(
+        *(broker.host, broker.port, "dispatch", "dispatch", broker.accounts["dispatch"]),
+        on_message=lambda _: None,
+        clean_start=True,
+        session_expiry_s=0,
+    )
+    await link.start()
+    await link.wait_connected(PATIENCE_S)
+    await link.stop()
+
+
 @asynccontextmanager
 async def the_line(broker: TestBroker) -> AsyncIterator[Line]:
     """The line's side of this broker, connected."""

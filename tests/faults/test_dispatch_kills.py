@@ -18,12 +18,11 @@ from pathlib import Path
 import pytest
 
 from core.clock import SystemClock
-from core.mqtt.link import Link
 from core.station import OrderMessage
 from deploy.embedded.testing import TestBroker, TestPostgres
 from simulator.phones.exchange import PhoneExchange
 from simulator.phones.lines import PhoneReport
-from tests.dispatch.played import PATIENCE_S, Line, Records, order_message, the_line
+from tests.dispatch.played import PATIENCE_S, Line, Records, forget_dispatch, order_message, the_line
 from tests.dispatch.test_calling import reachable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,20 +73,7 @@ class Town:
 
 @pytest.fixture
 async def town(database: str, broker: TestBroker, tmp_path: Path) -> AsyncIterator[Town]:
-    forget = Link(
-        broker.host,
-        broker.port,
-        "dispatch",
-        "dispatch",
-        broker.accounts["dispatch"],
-        on_message=lambda _: None,
-        clean_start=True,
-        session_expiry_s=0,
-        subscriptions=[],
-    )
-    await forget.start()
-    await forget.wait_connected(PATIENCE_S)
-    await forget.stop()
+    await forget_dispatch(broker)
     with tempfile.TemporaryDirectory() as folder:
         async with PhoneExchange() as phones:
             settings = {

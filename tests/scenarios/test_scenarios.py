@@ -13,7 +13,7 @@ import pytest
 from deploy.plays import UNDER_FIRE, Play, Played, Plays, result_table, the_plays
 from simulator.scenarios import load, names
 
-_AT_ONCE = 6
+_AT_ONCE = 3
 
 RED: Mapping[str, str] = {
     "no-local-linkage": "leak_closes_valve",
