@@ -102,8 +102,13 @@ class Bench:
 
     # -- findings ------------------------------------------------------------------------------------------------------------
 
-    def tell(self, name: str, held: bool, zh: str, en: str) -> None:
-        """One finding. Broken stays broken, and then only what shows it is kept."""
+    def tell(self, name: str, held: bool, zh: str, en: str, *, heard: bool = True) -> None:
+        """One finding. Broken stays broken, and then only what shows it is kept.
+
+        ``heard``: the device was still heard behind what was tried. What a silent device did not do speaks neither for nor against it.
+        """
+        if held and not heard:
+            return
         finding = self.findings[name]
         if not held and finding.verdict != "broken":
             finding.verdict = "broken"
@@ -194,12 +199,12 @@ class Bench:
             self._judge_answer(each, command)
         return answers
 
-    async def settled(self) -> None:
-        """Give what must not come the time to come: a short wait, and a round trip behind it."""
+    async def settled(self) -> bool:
+        """Give what must not come the time to come: a short wait, and a round trip behind it; returns whether that came back."""
         await asyncio.sleep(self.rhythm.quiet_s)
         probe = self.command("report")
         self.send(probe)
-        await self.answered(probe)
+        return bool(await self.answered(probe))
 
     def _judge_answer(self, answer: Heard, command: dict[str, Any]) -> None:
         wrong = dict(faults(model_of("ack", None), answer.body))

@@ -12,7 +12,7 @@ async def again(bench: Bench, point: str, command: dict[str, Any]) -> None:
         return
     since = bench.send(command)
     await bench.until(lambda: len(bench.record.answers(command["command_id"])) > len(before), bench.answer_s)
-    await bench.settled()
+    heard = await bench.settled()
     fresh = bench.record.answers(command["command_id"])[len(before) :]
     moved = [each for each in bench.record.heard if each.at >= since and each.body.get("valve") in ("opening", "closing")]
     same = [each.body for each in fresh] == [before[-1].body]
@@ -23,4 +23,4 @@ async def again(bench: Bench, point: str, command: dict[str, Any]) -> None:
         en += ": the same result, but not the same item (other ts, boot, seq)" if one else ": carried out again"
     elif not fresh:
         zh, en = "没有再答", "not answered again"
-    bench.tell(point, same and not moved, zh, en)
+    bench.tell(point, same and not moved, zh, en, heard=heard)

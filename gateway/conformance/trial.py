@@ -63,14 +63,14 @@ async def _try_other_commands(bench: Bench) -> None:
     bench.send(unknown)
     foreign = bench.command("close_valve", device="somebody-else")
     bench.send(foreign)
-    await bench.settled()
+    heard = await bench.settled()
     for point, command in (("unknown_command", unknown), ("foreign_command", foreign)):
         found = bench.record.answers(command["command_id"])
         # A word of a later version cannot be answered in this one; who refuses it is right too.
         fine = not found or (point == "unknown_command" and set(results(found)) == {"rejected"})
         still = bench.record.valve() in (valve, None)
         words = f"{shown(found)}, valve {bench.record.valve() or '—'}"
-        bench.tell(point, fine and still, words, words)
+        bench.tell(point, fine and still, words, words, heard=heard)
 
 
 # -- alarms --------------------------------------------------------------------------------------------------------------------------

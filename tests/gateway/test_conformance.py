@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from deploy.embedded.testing import TestBroker
+from gateway.conformance.bench import Rhythm
 from gateway.conformance.points import POINTS
-from gateway.conformance.report import Language
+from gateway.conformance.report import Language, Report
 from simulator.reference_device import Detector, Device, Item, Meter
 from tests.gateway.bench_stage import IMPATIENT, PATIENT, examined, fields, told
 
@@ -50,6 +51,37 @@ async def test_what_nobody_does_and_what_cannot_be_seen_is_not_held_against_a_de
         *("alarm_fields", "alarm_repeat", "alarm_rhythm", "alarm_other_ack", "alarm_after_cut", "alarm_stops"),
         *("open_confirmed", "open_after_reboot", "reboot_boot", "reboot_known", "reboot_order"),
     }
+
+
+async def _examined_beside(broker: TestBroker, *kinds: type[Device], rhythm: Rhythm) -> list[Report]:
+    # The accounts first: making one stands in everybody's way.
+    for kind in kinds:
+        broker.account(f"kit-{kind.__name__}")
+    return await asyncio.gather(*(examined(broker, kind, rhythm=rhythm, account=f"kit-{kind.__name__}") for kind in kinds))
+
+
+class HearsNoOpen(Meter):
+    """An open is sent once: this meter is never reached by any."""
+
+    def heed(self, topic: str, body: Item) -> None:
+        if body.get("command") != "open_valve":
+            super().heed(topic, body)
+
+
+class AnswersOneReport(Meter):
+    """Hears all of it, and never says again that it is there."""
+
+    async def on_command(self, command: Item) -> None:
+        if command["command"] != "report" or not self.answers:
+            await super().on_command(command)
+
+
+async def test_what_a_device_did_not_do_while_it_was_not_heard_is_not_held_in_its_favour(broker: TestBroker) -> None:
+    unreached, unheard = await _examined_beside(broker, HearsNoOpen, AnswersOneReport, rhythm=IMPATIENT)
+    verdicts = told(unreached)
+    assert (verdicts["open_after_reboot"][0], verdicts["reboot_order"][0]) == ("not_seen", "held"), verdicts
+    verdicts = told(unheard)
+    assert (verdicts["foreign_command"][0], verdicts["unknown_command"][0]) == ("not_seen", "not_seen"), verdicts
 
 
 class BehindAHub(Meter):
@@ -239,9 +271,7 @@ BROKEN: dict[type[Device], set[str]] = {
 
 async def test_a_device_that_breaks_a_point_is_caught_at_it(broker: TestBroker) -> None:
     # All of them in one test and at once: each waits for most of its time.
-    for kind in BROKEN:
-        broker.account(f"kit-{kind.__name__}")
-    reports = await asyncio.gather(*(examined(broker, kind, rhythm=IMPATIENT, account=f"kit-{kind.__name__}") for kind in BROKEN))
+    reports = await _examined_beside(broker, *BROKEN, rhythm=PATIENT)
     for kind, report in zip(BROKEN, reports, strict=True):
         assert BROKEN[kind] <= set(report.broken), (kind.__name__, told(report))
         assert not report.ok, kind.__name__
