@@ -121,10 +121,14 @@ async def take_from_gone(connection: Connection, now_ms: int) -> list[tuple[str,
     """
     await connection.execute(orders_sql.LOCK_ASSIGNMENT)
     taken = []
-    for order in await (await connection.execute(orders_sql.ASSIGNED)).fetchall():
-        facts = {"in_service": order["in_service"], "technician_there": order["technician_there"], "now_ms": now_ms}
-        why = crews.gone(order["shift_start"], order["shift_end"], **facts)
-        if why is not None and not isinstance(await take_back(connection, order, ACTOR, now_ms, why=why), Reason):
+    for found in await (await connection.execute(orders_sql.ASSIGNED)).fetchall():
+        facts = {"in_service": found["in_service"], "technician_there": found["technician_there"], "now_ms": now_ms}
+        why = crews.gone(found["shift_start"], found["shift_end"], **facts)
+        if why is None:
+            continue
+        held = {"order_id": found["order_id"], "crew_id": found["crew_id"]}
+        order = await (await connection.execute(orders_sql.STILL_ASSIGNED, held)).fetchone()
+        if order is not None and not isinstance(await take_back(connection, order, ACTOR, now_ms, why=why), Reason):
             taken.append((str(order["order_no"]), str(order["crew_id"])))
     return taken
 

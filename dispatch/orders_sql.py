@@ -137,15 +137,22 @@ LIMIT 500
 """
 
 ASSIGNED: Final = """
-SELECT w.*, coalesce(c.shift_start, '') AS shift_start, coalesce(c.shift_end, '') AS shift_end,
+SELECT w.order_id, w.crew_id, coalesce(c.shift_start, '') AS shift_start, coalesce(c.shift_end, '') AS shift_end,
        c.crew_id IS NOT NULL AND c.retired_at IS NULL AS in_service,
        EXISTS (SELECT FROM technicians t
                WHERE t.technician_id = w.technician_id AND t.crew_id = w.crew_id AND t.retired_at IS NULL) AS technician_there
 FROM work_orders w LEFT JOIN crews c USING (crew_id)
 WHERE w.state = 'assigned' AND w.archived_ms IS NULL AND w.kind <> 'canary'
-ORDER BY w.created_ms LIMIT 500 FOR UPDATE OF w SKIP LOCKED
+ORDER BY w.created_ms LIMIT 500
 """
-"""With what the registry says of its crew now. One that is being worked on this moment is looked at the next time."""
+"""With what the registry says of its crew now. Read without a lock: every round looks at all of them, and next to none is taken back."""
+
+STILL_ASSIGNED: Final = """
+SELECT * FROM work_orders
+WHERE order_id = %(order_id)s AND crew_id = %(crew_id)s AND state = 'assigned' AND archived_ms IS NULL
+FOR UPDATE SKIP LOCKED
+"""
+"""One that is being worked on this moment is looked at in the next round."""
 
 IS_TECHNICIAN: Final = """
 SELECT EXISTS (SELECT FROM technicians WHERE technician_id = %(technician_id)s AND crew_id = %(crew_id)s AND retired_at IS NULL) AS found

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from core.clock import ManualClock
@@ -161,6 +162,29 @@ async def test_a_registry_that_takes_the_crew_away_gives_its_order_to_another_at
     assert row == {"state": "assigned", "crew_id": then, "technician_id": f"{then}-2" if then == "C1" else "C2-1"}
     (step,) = await reassigned(records, order_no)
     assert (step["detail"]["reason"], step["detail"]["from_crew"]) == (reason, "C1")
+
+
+async def test_a_round_stands_in_the_way_of_nobody_who_works_on_an_order(database: str, records: Records) -> None:
+    await records.crew("C1")
+    lane, clock = Lane(database, "rounds"), ManualClock(MORNING_MS)
+    rounds = Rounds(DispatchSettings(), clock, lane)
+    await lane.run(lambda connection: order_making.make(connection, [order_message(call=False)], MORNING_MS))
+    await rounds.share_out()
+    held = "SELECT order_no FROM work_orders WHERE crew_id = 'C1' FOR UPDATE NOWAIT"
+
+    async def looked(connection: Connection) -> list[dict[str, Any]]:
+        assert await orders.take_from_gone(connection, MORNING_MS) == []
+        return await records.rows(held)
+
+    ((order_no,),) = [row.values() for row in await lane.run(looked)]
+    await records.rows("UPDATE crews SET retired_at = now() WHERE crew_id = 'C1' RETURNING 1")
+    async with await psycopg.AsyncConnection.connect(database) as somebody:
+        await somebody.execute(held)
+        await rounds.share_out()
+        assert await reassigned(records, order_no) == []
+    await rounds.share_out()
+    assert len(await reassigned(records, order_no)) == 1
+    await lane.close()
 
 
 async def test_where_no_other_crew_is_there_it_waits_and_is_seen_to_wait(station: Station, line: Line, records: Records) -> None:
