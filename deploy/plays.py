@@ -69,8 +69,16 @@ class Played:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """The keys of what was found broken."""
-        return tuple(str(f["key"]) for f in self.report.get("findings", ()) if f["verdict"] == "broken")
+        """The keys of what was found broken or late."""
+        return (*self.wrong, *self._found("late"))
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The keys of what is broken on a machine of any speed."""
+        return self._found("broken")
+
+    def _found(self, verdict: str) -> tuple[str, ...]:
+        return tuple(str(f["key"]) for f in self.report.get("findings", ()) if f["verdict"] == verdict)
 
     @property
     def as_it_should(self) -> bool:

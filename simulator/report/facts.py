@@ -9,7 +9,8 @@ from simulator.scenarios import Scenario
 from simulator.world.home import HomePlan
 from simulator.world.record import WorldRecord
 
-Verdict = Literal["held", "broken", "not_observed"]
+Verdict = Literal["held", "broken", "late", "not_observed"]
+"""``late``: it happened, and after the time that was promised for it. That is broken too, though it may be the machine's doing."""
 
 CLOCKS = ("T0", "T1", "T2", "T3", "T4", "T5", "T5c", "T6a", "T6b", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14")
 

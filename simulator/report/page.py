@@ -70,7 +70,7 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "every_home_ordered": ("户户一工单", "every home: one order"),
     "every_home_called": ("户户已致电", "every home: called"),
 }
-_VERDICTS = {"held": ("成立", "held"), "broken": ("违反", "BROKEN"), "not_observed": ("未观察", "not observed")}
+_VERDICTS = {"held": ("成立", "held"), "broken": ("违反", "BROKEN"), "late": ("超时", "LATE"), "not_observed": ("未观察", "not observed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing was broken."""
-        return all(finding.verdict != "broken" for finding in self.findings)
+        return not self.broken()
 
     def broken(self) -> tuple[str, ...]:
-        """The keys of what was broken."""
-        return tuple(finding.key for finding in self.findings if finding.verdict == "broken")
+        """The keys of what was broken or late."""
+        return tuple(finding.key for finding in self.findings if finding.verdict in ("broken", "late"))
 
     def as_dict(self) -> dict[str, Any]:
         """The whole report as plain values."""

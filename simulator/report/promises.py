@@ -78,5 +78,5 @@ def _judged(facts: Facts, key: str, took_ms: list[float], zh: str, en: str, *, a
         return Finding(
             key, None, "not_observed", f"{zh}；泄漏多于 {known} 条线路，不计时", f"{en}; more leaks than the {known} lines, not judged"
         )
-    verdict: Verdict = "held" if found.longest <= PROMISED_MS else "broken"
+    verdict: Verdict = "held" if found.longest <= PROMISED_MS else "late"
     return Finding(key, None, verdict, f"{zh}（承诺 1 秒）", f"{en} (promised: 1 s)")

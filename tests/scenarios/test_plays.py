@@ -14,9 +14,10 @@ FIGURES = {
 }
 
 
-def played(play: Play, status: int, *broken: str, **more: Any) -> Played:
-    findings = [{"key": key, "verdict": "broken"} for key in broken] + [{"key": "no_leak_lost", "verdict": "held"}]
-    return Played(play, status, 61.2, {"ok": not broken, "findings": findings, "figures": FIGURES, **more}, "")
+def played(play: Play, status: int, *broken: str, late: tuple[str, ...] = (), **more: Any) -> Played:
+    verdicts = [*((key, "broken") for key in broken), *((key, "late") for key in late), ("no_leak_lost", "held")]
+    findings = [{"key": key, "verdict": verdict} for key, verdict in verdicts]
+    return Played(play, status, 61.2, {"ok": not (broken or late), "findings": findings, "figures": FIGURES, **more}, "")
 
 
 def test_a_whole_play_must_be_green_and_a_broken_one_red() -> None:
@@ -27,6 +28,13 @@ def test_a_whole_play_must_be_green_and_a_broken_one_red() -> None:
     assert not played(broken, 0).as_it_should
 
 
+def test_a_late_call_makes_a_play_red_and_is_told_from_what_is_wrong() -> None:
+    late = played(Play("single-leak"), 1, late=("call_within_a_second",))
+    assert not late.as_it_should
+    assert (late.findings, late.wrong) == (("call_within_a_second",), ())
+    assert "red: call_within_a_second" in "\n".join(result_table([late], "en"))
+
+
 def test_a_play_without_a_report_is_never_as_it_should_be() -> None:
     for broken in (False, True):
         for status in (0, 1, 2, 124):
@@ -35,7 +43,7 @@ def test_a_play_without_a_report_is_never_as_it_should_be() -> None:
 
 def test_the_table_has_a_line_a_scenario_with_its_figures_and_what_turned_red() -> None:
     counts = {"incidents": 50, "orders": 50, "calls": 60, "aliases": 0, "attempts": 52, "resends": 2, "alarm_repeats": 9}
-    storm = {"leaking": 50, "kills": {"line": 3}, "counts": counts}
+    storm: dict[str, Any] = {"leaking": 50, "kills": {"line": 3}, "counts": counts}
     ended = [
         played(Play("single-leak"), 0),
         played(Play("single-leak", broken=True), 1, "expected_household"),

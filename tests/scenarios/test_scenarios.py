@@ -3,6 +3,9 @@
 The short set whole, the storm with every part killed at random, and some with one setting broken: a report that cannot turn red proves
 nothing. All of them broken: ``make scenarios ARGS=--broken``. The plays are processes and run side by side, a few at a time; the table
 of all of them is printed where one is not as it should be.
+
+Not judged here is the promised second: what a machine has left for each of several plays is no property of the code. ``make scenarios``
+and the benchmark of the loop judge it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,14 +51,15 @@ def _table(plays: dict[Play, "Future[Played]"]) -> str:
 @pytest.mark.parametrize("play", WHOLE, ids=_title)
 def test_everything_holds(plays: dict[Play, "Future[Played]"], play: Play) -> None:
     played = plays[play].result()
-    assert played.as_it_should, f"{played.said}\n\n{_table(plays)}"
+    assert played.report, f"{played.said}\n\n{_table(plays)}"
+    assert played.wrong == (), f"{played.said}\n\n{_table(plays)}"
 
 
 @pytest.mark.parametrize("play", PLAYS[len(WHOLE) :], ids=_title)
 def test_a_broken_setting_turns_the_report_red(plays: dict[Play, "Future[Played]"], play: Play) -> None:
     played = plays[play].result()
     assert played.as_it_should, f"{played.said}\n\n{_table(plays)}"
-    assert RED[play.name] in played.findings, f"{played.said}\n\n{_table(plays)}"
+    assert RED[play.name] in played.wrong, f"{played.said}\n\n{_table(plays)}"
 
 
 def test_nothing_is_lost_nor_doubled_while_every_part_is_killed(plays: dict[Play, "Future[Played]"]) -> None:
@@ -66,7 +70,7 @@ def test_nothing_is_lost_nor_doubled_while_every_part_is_killed(plays: dict[Play
     assert min(played.report["kills"].values()) >= 1
     assert (counts["incidents"], counts["orders"]) == (homes, homes), _table(plays)
     assert counts["calls"] >= homes
-    assert not played.findings, played.said
+    assert not played.wrong, played.said
 
 
 def test_the_longest_alone_are_left_to_make_scenarios() -> None:

@@ -218,6 +218,18 @@ def test_each_fault_turns_its_own_finding_red(name: str) -> None:
     assert not report.ok
 
 
+@pytest.mark.parametrize("name", ["close too late", "call too late", "order too late", "late at the meter"])
+def test_what_came_after_its_time_is_called_late_and_what_never_came_broken(name: str) -> None:
+    key, facts = BROKEN[name]
+    (finding,) = (each for each in Report.of(facts()).findings if each.key == key)
+    assert finding.verdict == "late"
+    page = Report.of(facts()).render("en")
+    assert "LATE" in page
+    assert "everything held" not in page
+    (never,) = (each for each in Report.of(BROKEN["close never"][1]()).findings if each.key == "close_within_a_second")
+    assert never.verdict == "broken"
+
+
 def test_a_promise_is_measured_in_real_time_on_a_faster_clock() -> None:
     ten_times = replace(good(), clock_rate=10.0, incidents=(with_clock("T3", T + 4_510 + 9_000),))
     assert "close_within_a_second" not in Report.of(ten_times).broken()
