@@ -77,7 +77,7 @@ async def _try_other_commands(bench: Bench) -> None:
 
 
 async def _try_alarm(bench: Bench) -> tuple[Heard, float] | None:
-    """An alarm that is not acknowledged for a while; returns it, and when it was promised at last."""
+    """An alarm that is not acknowledged for a while; returns it, and when its promise had arrived; None where that cannot be known."""
     rhythm = bench.rhythm
     alarms = bench.record.of("alarm")
     if not alarms and bench.asks("alarm"):
@@ -113,7 +113,9 @@ async def _try_alarm(bench: Bench) -> tuple[Heard, float] | None:
         bench.wire.cut()
         back = await bench.until(lambda: copies()[-1].at > cut, rhythm.connect_s + 1.6 * rhythm.longest_repeat_s)
         bench.tell("alarm_after_cut", back and copies()[-1].body == alarm.body, *_repeats(len(copies()), 0))
-    return alarm, bench.promise(alarm.body)
+    bench.promise(alarm.body)
+    # What answers a command that went out behind the promise has heard the promise too.
+    return (alarm, time.monotonic()) if await bench.settled() else None
 
 
 def _judge_rhythm(bench: Bench, times: list[float]) -> None:
@@ -130,14 +132,14 @@ def _judge_rhythm(bench: Bench, times: list[float]) -> None:
 
 
 async def _judge_silence(bench: Bench, promised: tuple[Heard, float] | None) -> None:
-    """Nothing of the alarm after its promise, for longer than the next repeat would have waited."""
+    """Nothing of the alarm after its promise arrived, for longer than the next repeat would have waited."""
     if promised is None:
         return
     alarm, at = promised
     rhythm = bench.rhythm
     wait_s = min(rhythm.longest_repeat_s, rhythm.first_repeat_s * 2**rhythm.repeats) * 1.2
     await asyncio.sleep(max(0.0, at + wait_s - time.monotonic()))
-    # One that crossed the promise on its way is none.
+    # One that was on its way already is none.
     late = [each for each in bench.record.of("alarm", at + rhythm.quiet_s) if _counters(each) == _counters(alarm)]
     bench.tell("alarm_stops", not late, f"之后 {len(late)} 次", f"{len(late)} after it")
 

@@ -22,8 +22,8 @@ RHYTHM = Rhythm(
     open_s=1.5,
     key_s=4.0,
     away_s=0.2,
-    first_repeat_s=0.3,
-    longest_repeat_s=1.0,
+    first_repeat_s=1.0,
+    longest_repeat_s=3.0,
     repeats=3,
     clock_s=60.0,
 )
