@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import psycopg
 
+from core.errors import UserError
 from deploy.embedded.account import Say, silence
 
 CHANNEL = "broker_accounts"
@@ -42,6 +43,9 @@ class BrokerAccounts:
         while not self._stopping.is_set():
             try:
                 self._listen()
+            except UserError as error:
+                self._say(error.zh, error.en)
+                self._stopping.wait(_RETRY_SECONDS)
             except psycopg.Error as error:
                 if not away:
                     self._say(

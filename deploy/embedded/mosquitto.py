@@ -23,7 +23,10 @@ from deploy.embedded.mqtt_probe import ACCEPTED, connect_code
 from deploy.embedded.processes import LOOPBACK, alive, command_line, dies_with_parent, last_line, stop_child, stop_orphan
 
 _READY_SECONDS = 15.0
-_RELOAD_SECONDS = 10.0
+_RELOAD_SECONDS = 20.0
+_SIGNAL_AGAIN_SECONDS = 3.0
+_WITNESS = "_reload"
+"""An account of no rights whose password is new in every password file: whom it lets in with that has read the file."""
 _DOOR_LOOK_SECONDS = 1.0
 
 
@@ -94,13 +97,12 @@ class MosquittoServer:
             self._watch.start()
 
     def set_device_accounts(self, hashes: Mapping[str, str]) -> None:
-        """Replace the device and hub accounts (account -> ``$7$`` hash) and have the broker read them.
+        """Replace the device and hub accounts (account -> ``$7$`` hash); the broker has read them when this returns.
 
-        Whoever is connected with an unchanged password stays connected.
+        Whoever is connected with an unchanged password stays connected. Raises UserError when the broker does not read them.
         """
         with self._changing:
             self._devices = dict(hashes)
-            self._write_passwords()
             self._reload()
 
     def renew_door(self) -> list[str]:
@@ -158,12 +160,30 @@ class MosquittoServer:
         found = (line.split(":", 1) for line in lines if ":" in line)
         return {account: hashed for account, hashed in found if account not in self._stations}
 
-    def _write_passwords(self, passing: Mapping[str, str] | None = None) -> None:
-        self._write("passwords", password_lines(self._stations, {**self._devices, **(passing or {})}), 0o600)
+    def _write_passwords(self, passing: Mapping[str, str] | None = None) -> str:
+        """Returns the witness's password in this file."""
+        secret = secrets.token_hex(24)
+        stations = {**self._stations, _WITNESS: password_hash(secret)}
+        self._write("passwords", password_lines(stations, {**self._devices, **(passing or {})}), 0o600)
+        return secret
 
-    def _reload(self) -> None:
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGHUP)
+    def _reload(self, passing: Mapping[str, str] | None = None) -> None:
+        """Write the passwords and wait until the broker has read all its files. Raises UserError when it does not.
+
+        It forgets a signal that comes while it still reads for the one before, so it is told again until its witness is let in.
+        """
+        secret = self._write_passwords(passing)
+        deadline, due = time.monotonic() + _RELOAD_SECONDS, 0.0
+        while self._child is not None and self.running():
+            now = time.monotonic()
+            if now > deadline:
+                raise UserError("消息代理没有读入新的账号文件", "the broker did not read its new files of accounts")
+            if now >= due:
+                due = now + _SIGNAL_AGAIN_SECONDS
+                self._child.send_signal(signal.SIGHUP)
+            if connect_code(LOOPBACK, self.port, _WITNESS, secret) == ACCEPTED:
+                return
+            time.sleep(0.01)
 
     def _show_out(self, accounts: list[str]) -> None:
         """Have the broker read its files, and end the connections of these accounts.
@@ -174,19 +194,17 @@ class MosquittoServer:
         secret = secrets.token_hex(24)
         hashed = password_hash(secret)
         try:
-            self._write_passwords(dict.fromkeys(accounts, hashed))
-            self._reload()
+            self._reload(dict.fromkeys(accounts, hashed))
             for account in accounts:
                 deadline = time.monotonic() + _RELOAD_SECONDS
                 while connect_code(LOOPBACK, self.port, account, secret, session=account) != ACCEPTED:
                     if not self.running():
                         return  # its next start reads the list
                     if time.monotonic() > deadline:
-                        raise UserError("消息代理没有读入新的吊销列表", "the broker did not read the new revocation list")
+                        raise UserError(f"消息代理没有断开 {account}", f"the broker did not end the connection of {account}")
                     time.sleep(0.01)
         finally:
             if accounts:
-                self._write_passwords()
                 self._reload()
 
     def _watch_door(self, door: DeviceDoor) -> None:

@@ -323,8 +323,7 @@ def test_the_broker_accepts_an_issued_password(database: str, files: Files, tmp_
     stored: dict[str, str] = dict(query(database, "SELECT account, password_hash FROM broker_accounts"))
     others = {account: password_hash(password) for account, password in broker.accounts.items()}
     broker.server.set_device_accounts(others | stored)
-    answers = (connect_code(broker.host, broker.port, "M1", issued["M1"]) for _ in range(2000))
-    assert ACCEPTED in answers
+    assert connect_code(broker.host, broker.port, "M1", issued["M1"]) == ACCEPTED
     assert connect_code(broker.host, broker.port, "M1", "another") != ACCEPTED
 
 
