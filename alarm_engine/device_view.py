@@ -22,6 +22,8 @@ class DeviceView:
     order: Order = (-1, -1)
     ts: int = 0
     heard: float = float("-inf")
+    spoke: float = float("-inf")
+    """As ``heard``, but in its order: what was kept somewhere and came late is heard and is no sign that it is there now."""
     heard_ms: int = 0
     lane: str = ""
     state: str | None = None
@@ -75,7 +77,7 @@ class DeviceView:
             self.order, self.pace = order, None
         elif not self._in_order(item, heard):
             return False
-        self.ts, self.lane = item.ts, lane
+        self.ts, self.lane, self.spoke = item.ts, lane, heard
         if isinstance(item, DetectorReading):
             self.state = item.state or self.state
             self.ch4_lel = self.ch4_lel if item.ch4_lel is None else item.ch4_lel
@@ -146,13 +148,13 @@ class DeviceView:
 
     def lost(self) -> None:
         """A last will, its own or its hub's: nobody knows whether it is there."""
-        self.heard = float("-inf")
+        self.heard = self.spoke = float("-inf")
 
     def _note_status(self, item: StatusItem, heard: float) -> None:
         if not item.online:
             self.lost()
         elif not item.retained:
-            self.heard, self.heard_ms = heard, item.received_ms
+            self.heard, self.spoke, self.heard_ms = heard, heard, item.received_ms
         self.online = item.online
         self.model = item.model or self.model
         self.firmware = item.firmware or self.firmware

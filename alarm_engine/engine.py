@@ -97,7 +97,7 @@ class Engine:
         if grounds is not None:
             self.leaks.take(item, placed, lane, grounds, set_point, done, received)
             return
-        if self.state.alarms.repeat(item.identity, done):
+        if self.state.alarms.repeat(item.identity, 0, done):
             metrics.duplicates.inc()
             return
         device = placed.device
@@ -115,7 +115,7 @@ class Engine:
         incident = self.state.open_incident_of(item.device_id)
         home_id = None if placed.home is None else placed.home.home_id
         rows = Rows(alarms=[alarm_row(item, lane, "noted", home_id, incident.incident_id if incident else None, *flags)])
-        self.state.keeper.put(rows, self.state.alarms.pending(item.identity, done), item.received_ms)
+        self.state.keeper.put(rows, self.state.alarms.pending(item.identity, 0, done), item.received_ms)
 
     def _answer(self, item: AckItem, placed: Placed, device: Device, lane: str) -> None:
         newer = self._note(item, device, lane)
@@ -205,9 +205,9 @@ class Engine:
         """Begin an incident whose close, if it has one, is on the socket."""
         self.openings.start(incident, close, rows, done, alarm_received_ms, exclude_phone)
 
-    def close(self, incident: Incident, at_ms: int, actor: str, outcome: str) -> None:
-        """End an incident."""
-        self.openings.end(incident, at_ms, actor, outcome)
+    def close(self, incident: Incident, at_ms: int, actor: str, outcome: str, *, tested: bool = False) -> None:
+        """End an incident; ``tested`` as of :meth:`Openings.end`."""
+        self.openings.end(incident, at_ms, actor, outcome, tested=tested)
 
     def incident(self, incident_key: UUID) -> Incident | None:
         """An open incident by its id."""

@@ -13,7 +13,7 @@ from alarm_engine.registry_view import Placed
 from alarm_engine.rows import Rows
 from alarm_engine.state import LineState
 from alarm_engine.valve_desk import ValveDesk
-from core.ids import command_id
+from core.ids import CANARY_HOME, command_id
 from core.items import AckItem
 from core.registry.model import Home
 
@@ -37,6 +37,8 @@ class ForgottenCloses:
         incident = self._state.open_by_place.get(home.home_id)
         if named in self._state.incidents and (incident is None or incident.incident_id != named):
             return  # the incident of another home
+        if home.home_id == CANARY_HOME:
+            return  # a round of an earlier life: the next one begins within the minute, and no crew goes to it
         if incident is None:
             if named not in self._state.closed_lately:
                 self._open(item, home, named, newer)

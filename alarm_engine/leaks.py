@@ -4,18 +4,19 @@ Repeats, the device's past and its clock are looked at behind the close, never i
 """
 
 import time
+from uuid import UUID
 
 from alarm_engine import metrics
 from alarm_engine.hold_book import HoldBook
 from alarm_engine.incident import CommandRecord, Incident
-from alarm_engine.judgement.alarm_table import ALARM_TABLE, leak_kind
+from alarm_engine.judgement.alarm_table import ALARM_TABLE, gravity, leak_kind
 from alarm_engine.judgement.conditions import ClockBounds
 from alarm_engine.judgement.leak import Grounds
 from alarm_engine.openings import HELD_KINDS, Openings
 from alarm_engine.record import alarm_row, event, leak_again_message, outbox_row
 from alarm_engine.registry_view import Placed
 from alarm_engine.rows import Rows
-from alarm_engine.state import Done, LineState
+from alarm_engine.state import Done, LineState, has_identity
 from alarm_engine.valve_desk import ValveDesk
 from core.ids import CANARY_HOME, incident_id
 from core.items import AlarmItem, DetectorReading, Item
@@ -42,19 +43,23 @@ class Leaks:
         self, item: LeakItem, placed: Placed, lane: str, grounds: Grounds, set_point: float, done: Done, received: float | None
     ) -> None:
         """Judge a leak item. The close is on the socket before anything is looked up that it does not need."""
+        if placed.sender in ("retired", "no_home"):
+            placed = self._frozen(item, placed)
         home = placed.home
         kind = self._kind(item, placed)
+        weight = gravity(kind)
+        if self._state.alarms.repeat(item.identity, weight, done):
+            # Decided before as the same; its close, if it asked for one, is watched. A device that never heard our acknowledgement must
+            # not close a valve that was opened since, nor open an incident that is over.
+            metrics.duplicates.inc()
+            return
+        opens = self._opens(item, kind)
         if home is not None and ALARM_TABLE[kind].close:
             incident = self._state.open_by_place.get(home.home_id)
-            if self._state.alarms.repeat(item.identity, done):
-                # Decided before, and its close is watched; a device that never heard our acknowledgement must not close a valve
-                # that was opened since, nor open an incident that is over.
-                metrics.duplicates.inc()
-                return
             inspected = None
             if incident is not None and not ALARM_TABLE[incident.kind].close:
                 inspected, incident = incident, None
-            sent = self._close_now(item, kind, home, incident)
+            sent = self._close_now(opens, home, incident)
             if received is not None and sent is not None:
                 metrics.decision.observe(time.perf_counter() - received)
             if inspected is not None:
@@ -66,14 +71,23 @@ class Leaks:
         metrics.leaks.labels(lane, grounds).inc()
         if placed.other_account:
             metrics.other_account.inc()
-        if self._state.alarms.repeat(item.identity, done):
-            metrics.duplicates.inc()
-            return
         flags = self._note(item, placed, lane)
         if incident is None:
-            self._open(item, placed, lane, grounds, set_point, kind, sent, flags, done)
+            self._open(item, placed, lane, grounds, set_point, kind, opens, sent, flags, done)
         else:
             self._again(item, placed, lane, incident, sent, flags, done)
+
+    def _frozen(self, item: LeakItem, placed: Placed) -> Placed:
+        """Whose detector it was when the open incident of its home began: an import that takes it out of service hides no leak of that."""
+        if placed.device is None or placed.device.account != item.account:
+            return placed
+        for incident in self._state.open_by_place.values():
+            if incident.home is None or item.device_id not in incident.home.detector_ids or not ALARM_TABLE[incident.kind].close:
+                continue
+            home = self._state.registry.homes.get(incident.place)
+            if home is not None:
+                return Placed("placed", placed.device, home)
+        return placed
 
     def _kind(self, item: LeakItem, placed: Placed) -> IncidentKind:
         view = self._state.devices.views.get(item.device_id)
@@ -85,14 +99,26 @@ class Leaks:
             return "canary"
         return kind
 
-    def _close_now(self, item: Item, kind: IncidentKind, home: Home, incident: Incident | None) -> CommandRecord | None:
+    def _opens(self, item: LeakItem, kind: IncidentKind) -> UUID:
+        """The id of the incident that this item would open. It comes out the same in a second pass after a crash.
+
+        Where the item has no identity, or an incident of this id is over, the time of receipt tells it from what is over.
+        """
+        opened = incident_id(kind, item.device_id, item.boot, item.seq, item.ts)
+        if has_identity(item.identity) and opened not in self._state.closed_lately:
+            return opened
+        return incident_id(kind, item.device_id, item.boot, item.seq, item.received_ms)
+
+    def _close_now(self, opens: UUID, home: Home, incident: Incident | None) -> CommandRecord | None:
         """Send the close unless the valve is reported closed since its last open or a close is on its way."""
         meter = self._state.registry.meter_of(home)
+        if meter is None and incident is not None:
+            frozen = self._state.registry.devices.get(incident.meter_id or "")
+            meter = frozen if frozen is not None and frozen.home_id == incident.place else None
         if meter is None:
             return None
         if incident is None:
-            opened = incident_id(kind, item.device_id, item.boot, item.seq, item.ts)
-            return self._valves.close(meter, opened, 1, "leak")
+            return self._valves.close(meter, opens, 1, "leak")
         opening = incident.opening is not None and incident.opening.under_way
         same_meter = incident.meter_id == meter.device_id
         if same_meter and not opening and (incident.is_closed or (incident.close is not None and incident.close.under_way)):
@@ -120,13 +146,14 @@ class Leaks:
         grounds: Grounds,
         set_point: float,
         kind: IncidentKind,
+        opens: UUID,
         close: CommandRecord | None,
         flags: tuple[str, ...],
         done: Done,
     ) -> None:
         home = placed.home
         incident = Incident(
-            incident_id=incident_id(kind, item.device_id, item.boot, item.seq, item.ts),
+            incident_id=opens,
             kind=kind,
             place=_place(kind, item, home),
             account=item.account,
@@ -165,7 +192,7 @@ class Leaks:
                 defects=[*item.defects, *flags] or None,
             )
         )
-        self._openings.start(incident, close, rows, self._state.alarms.pending(item.identity, done), item.received_ms)
+        self._openings.start(incident, close, rows, self._state.alarms.pending(item.identity, gravity(kind), done), item.received_ms)
 
     def _closed_by_itself(self, item: LeakItem, home: Home) -> int | None:
         """When the home's meter said that its detector had closed it, shortly before this leak; Unix ms of the meter's clock."""
@@ -190,7 +217,7 @@ class Leaks:
         now = state.clock.monotonic()
         listed = item.device_id in incident.devices or len(incident.devices) >= _LISTED_DEVICES
         if incident.kind == "unknown_sender" and listed:
-            done()
+            self._noted(item, lane, incident, flags, done)
             return
         returned = incident.cleared
         incident.last_leak_ms = item.received_ms
@@ -229,8 +256,16 @@ class Leaks:
             done()
             return
         rows.incidents[incident.incident_id] = incident.row()
-        durable = state.alarms.pending(item.identity, done) if alarm else done
+        durable = state.alarms.pending(item.identity, gravity(incident.kind), done) if alarm else done
         state.keeper.put(rows, durable, item.received_ms if alarm else None)
+
+    def _noted(self, item: LeakItem, lane: str, incident: Incident, flags: tuple[str, ...], done: Done) -> None:
+        """Another leak of a sender that is being looked for: written down, since its device is promised that it is."""
+        if not isinstance(item, AlarmItem):
+            done()
+            return
+        rows = Rows(alarms=[alarm_row(item, lane, incident.kind, None, incident.incident_id, *flags)])
+        self._state.keeper.put(rows, self._state.alarms.pending(item.identity, gravity(incident.kind), done), item.received_ms)
 
     def say_again(self, incident: Incident, at_ms: int, ch4_lel: float | None, rows: Rows) -> None:
         """Tell dispatch that it leaks (again): a passed test is void."""

@@ -7,6 +7,7 @@ from alarm_engine import metrics
 from alarm_engine.hold_book import HoldBook
 from alarm_engine.incident import HOTLINE_PLACE, CommandRecord, Incident
 from alarm_engine.judgement.alarm_table import ALARM_TABLE
+from alarm_engine.judgement.command_table import FAILED, UNDER_WAY
 from alarm_engine.record import event, order_message, outbox_row
 from alarm_engine.rows import Rows
 from alarm_engine.state import Done, LineState
@@ -62,11 +63,17 @@ class Openings:
         metrics.open_incidents.labels(incident.kind).inc()
         state.keeper.put(rows, done, alarm_received_ms)
 
-    def end(self, incident: Incident, at_ms: int, actor: str, outcome: str) -> None:
-        """End an incident. Its identity stays known, so that a late repeat or a late answer opens nothing."""
+    def end(self, incident: Incident, at_ms: int, actor: str, outcome: str, *, tested: bool = False) -> None:
+        """End an incident. Its identity stays known, so that a late repeat or a late answer opens nothing.
+
+        ``tested``: its order passed a tightness test after the last leak. Without one the safety hold stays on the valve until another
+        order of this home passes its own, and a close that the meter has not carried out goes on.
+        """
         state = self._state
         rows = Rows(events=[event(incident.incident_id, at_ms, "closed", actor=actor, outcome=outcome)])
-        self._holds.release_safety(incident.incident_id, incident.place, "order", at_ms, actor, outcome or "order archived", rows)
+        if tested:
+            self._holds.release_safety(incident.incident_id, incident.place, "test", at_ms, actor, outcome or "order archived", rows)
+        owed = not tested and incident.kind in HELD_KINDS and incident.close is not None and incident.close.state in UNDER_WAY | FAILED
         for record in (incident.close, incident.opening):
             if record is not None:
                 record.due = None
@@ -81,6 +88,9 @@ class Openings:
         metrics.open_incidents.labels(incident.kind).dec()
         rows.incidents[incident.incident_id] = incident.row()
         state.keeper.put(rows)
+        meter = state.registry.devices.get(incident.meter_id or "")
+        if owed and meter is not None and meter.home_id == incident.place:
+            self._valves.close_loose(meter, incident.incident_id, "leak", "line", incident.attempts + 1)
 
 
 def _elsewhere(incident: Incident) -> bool:

@@ -15,15 +15,16 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from alarm_engine.judgement.alarm_table import gravity
 from alarm_engine.rows import Rows
-from alarm_engine.state import LineState
-from core.items import Identity
+from alarm_engine.state import HeardAlarm, LineState
 
 Plain = dict[str, Any]
 _T = TypeVar("_T")
 _PIECE_S: Final = 0.0005
 _TOGETHER: Final = 200
 _MOST_ALARMS: Final = 20_000
+_VERSION: Final = 2
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Picture:
     commands: dict[str, Plain] = field(default_factory=dict)
     orders: dict[str, int] = field(default_factory=dict)
     devices: dict[str, Plain] = field(default_factory=dict)
-    alarms: dict[Identity, None] = field(default_factory=dict)
+    alarms: dict[HeardAlarm, None] = field(default_factory=dict)
     holds: dict[str, Plain] = field(default_factory=dict)
     words: dict[str, Plain] = field(default_factory=dict)
     closed: dict[str, None] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Picture:
             self.orders[device_id] = max(self.orders.get(device_id, 0), int(str(number)))
         for row in rows.alarms:
             identity = (str(row["device_id"]), int(str(row["ts"])), int(str(row["boot"])), int(str(row["seq"])))
-            self.alarms[identity] = None
+            self.alarms[identity, gravity(str(row["verdict"]))] = None
         for key, row in rows.holds.items():
             if row["lifted_ms"] is None:
                 self.holds[str(key)] = row
@@ -73,7 +74,7 @@ class Picture:
     def read(cls, lines: list[bytes]) -> "Picture":
         """The picture of such lines. Raises ValueError, KeyError, TypeError or IndexError for what is none."""
         head = json.loads(lines[0])
-        if head[:2] != ["picture", 1]:
+        if head[:2] != ["picture", _VERSION]:
             raise ValueError("another version of the snapshot")
         picture = cls(head[2], head[3], head[4])
         for line in lines[1:]:
@@ -81,7 +82,7 @@ class Picture:
             if name == "orders":
                 picture.orders.update(value[0])
             elif name == "alarms":
-                picture.alarms.update({(a[0], a[1], a[2], a[3]): None for a in value[0]})
+                picture.alarms.update({((a[0], a[1], a[2], a[3]), weight): None for a, weight in value[0]})
             elif name == "closed":
                 picture.closed.update(dict.fromkeys(value[0]))
             else:
@@ -91,7 +92,7 @@ class Picture:
 
 def head(made_ms: int, identity: str, number: int) -> bytes:
     """The first line of a picture."""
-    return to_json(["picture", 1, made_ms, identity, number])
+    return to_json(["picture", _VERSION, made_ms, identity, number])
 
 
 async def pieces(state: LineState, words: dict[UUID, bytes]) -> AsyncIterator[list[bytes]]:

@@ -17,10 +17,11 @@ from alarm_engine import metrics
 from alarm_engine.device_view import DeviceView
 from alarm_engine.engine import Engine
 from alarm_engine.incident import CommandRecord, Incident
+from alarm_engine.judgement.alarm_table import gravity
 from alarm_engine.judgement.command_table import FAILED, UNDER_WAY
 from alarm_engine.picture import Picture
 from alarm_engine.rows import Rows
-from core.items import Identity
+from alarm_engine.state import HeardAlarm
 from core.station import STATION_MESSAGE
 from core.store.server_cursor import server_cursor
 
@@ -47,7 +48,7 @@ WHERE incident_id IS NULL AND command = 'close_valve' AND issued_ms > %(since_ms
 """
 DEVICES: LiteralString = "SELECT * FROM device_state"
 LAST_ORDERS: LiteralString = "SELECT device_id, max(order_no) AS order_no FROM commands GROUP BY device_id"
-RECENT_ALARMS: LiteralString = "SELECT device_id, ts, boot, seq FROM alarms WHERE received_ms > %(since_ms)s ORDER BY received_ms"
+RECENT_ALARMS: LiteralString = "SELECT device_id, ts, boot, seq, verdict FROM alarms WHERE received_ms > %(since_ms)s ORDER BY received_ms"
 HOLDS_IN_FORCE: LiteralString = "SELECT * FROM valve_holds WHERE lifted_ms IS NULL ORDER BY set_ms"
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ async def recover(engine: Engine, connection: Connection, picture: Picture | Non
     since = {"since_ms": state.clock.now_ms() - _REMEMBER_ALARMS_MS}
     await _each(connection, DEVICES, lambda row: _know_device(engine, row))
     await _each(connection, LAST_ORDERS, lambda row: _ordered(engine, row["device_id"], row["order_no"]))
-    await _each(connection, RECENT_ALARMS, lambda row: state.alarms.remember_durable(_identity(row)), since)
+    await _each(connection, RECENT_ALARMS, lambda row: state.alarms.remember_durable(_heard(row)), since)
     await _each(connection, CLOSED_LATELY, lambda row: state.ended(row["incident_id"]), since)
     state.take_holds(await _all(connection, HOLDS_IN_FORCE))
     await _each(connection, OPEN_INCIDENTS, lambda row: _open(engine, row, picture))
@@ -80,8 +81,8 @@ def restore(engine: Engine, picture: Picture) -> int:
         _know_device(engine, row)
     for device_id, number in picture.orders.items():
         _ordered(engine, device_id, number)
-    for identity in picture.alarms:
-        state.alarms.remember_durable(identity)
+    for heard in picture.alarms:
+        state.alarms.remember_durable(heard)
     for key in picture.closed:
         state.ended(UUID(key))
     state.take_holds(picture.holds.values())
@@ -116,7 +117,7 @@ async def reconcile(engine: Engine, connection: Connection, ours: Callable[[], l
     since = {"since_ms": state.clock.now_ms() - _REMEMBER_ALARMS_MS}
     await _each(connection, DEVICES, lambda row: _merge_device(engine, row))
     await _each(connection, LAST_ORDERS, lambda row: _ordered(engine, row["device_id"], row["order_no"]))
-    await _each(connection, RECENT_ALARMS, lambda row: state.alarms.remember_unless_known(_identity(row)), since)
+    await _each(connection, RECENT_ALARMS, lambda row: state.alarms.remember_unless_known(_heard(row)), since)
     holds = await _all(connection, HOLDS_IN_FORCE)
     lifted = {key for rows in ours() for key in rows.holds}
     known = {(home_id, key) for home_id, holds in state.holds.items() for key in holds}
@@ -181,8 +182,8 @@ async def _all(connection: Connection, query: LiteralString, given: dict[str, An
     return found
 
 
-def _identity(row: Row) -> Identity:
-    return (row["device_id"], row["ts"], row["boot"], row["seq"])
+def _heard(row: Row) -> HeardAlarm:
+    return (row["device_id"], row["ts"], row["boot"], row["seq"]), gravity(row["verdict"])
 
 
 def _know_device(engine: Engine, row: Row) -> None:

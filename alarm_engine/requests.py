@@ -39,7 +39,11 @@ SELECT o.incident_id, o.state, o.test_passed, o.test_ms, o.on_site_ms, o.technic
        EXISTS (SELECT FROM technicians t WHERE t.crew_id = o.crew_id AND t.technician_id = %(actor)s AND t.retired_at IS NULL) AS own_crew
 FROM work_orders o WHERE o.order_no = %(order_no)s
 """
-LAST_TEST = "SELECT test_ms FROM work_orders WHERE order_no = %(order_no)s AND test_passed"
+SETTLED = """
+SELECT test_passed IS TRUE AS tested, CASE WHEN test_passed THEN test_ms ELSE coalesce(made_safe_ms, cause_ms) END AS settled_ms
+FROM work_orders WHERE order_no = %(order_no)s
+"""
+"""Whether the order passed its test, and the moment (Unix ms) up to which what leaked was dealt with."""
 
 
 class Requests:
@@ -195,16 +199,17 @@ class Requests:
         return {"command_id": str(record.command_id)}
 
     async def _order_finished(self, connection: Connection, _request_id: UUID, body: Body, actor: str) -> Body:
-        """Dispatch archived the order: the incident ends, unless it has leaked since the order's test."""
+        """Dispatch archived the order: the incident ends, unless it has leaked since the order's test, or since the place was made safe."""
         incident = self._engine.incident(UUID(body["incident_id"]))
         if incident is None:
             return {"already_closed": True}
-        tested = await (await connection.execute(LAST_TEST, {"order_no": str(body.get("order_no") or "")})).fetchone()
+        order = await (await connection.execute(SETTLED, {"order_no": str(body.get("order_no") or "")})).fetchone()
         # It may have ended while the database answered.
         if self._engine.incident(incident.incident_id) is None:
             return {"already_closed": True}
-        self._reopening.refuse_after_leak(incident, None if tested is None else tested[0])
-        self._engine.close(incident, self._engine.state.clock.now_ms(), actor, str(body.get("outcome", "")))
+        tested, settled_ms = (False, None) if order is None else order
+        self._reopening.refuse_after_leak(incident, settled_ms)
+        self._engine.close(incident, self._engine.state.clock.now_ms(), actor, str(body.get("outcome", "")), tested=tested)
         return {"incident_id": str(incident.incident_id)}
 
 

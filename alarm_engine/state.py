@@ -9,6 +9,7 @@ from uuid import UUID
 from alarm_engine.device_view import DeviceViews
 from alarm_engine.hold_record import HoldKey, HoldRecord
 from alarm_engine.incident import CommandRecord, Incident
+from alarm_engine.judgement.alarm_table import Gravity
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.rows import Row, Rows
 from alarm_engine.settings import LineSettings
@@ -19,11 +20,13 @@ from core.station import LeakAgainMessage, OrderMessage, TaskMessage, ValveMessa
 
 Done = Callable[[], None]
 StationMessage = OrderMessage | ValveMessage | LeakAgainMessage | TaskMessage
+HeardAlarm = tuple[Identity, Gravity]
 
 _REMEMBERED_ALARMS: Final = 64
 _REPEATS_KEPT: Final = 16
 _REMEMBERED_COMMANDS: Final = 20_000
 _REMEMBERED_ENDS: Final = 20_000
+_GRAVITIES: Final[tuple[Gravity, ...]] = (2, 1, 0)
 
 
 class Down(Protocol):
@@ -48,16 +51,23 @@ class Keeper(Protocol):
 
 @dataclass(slots=True)
 class HeardAlarms:
-    """Alarms heard lately, by device: durable ones are acknowledged again at once, pending ones when they are durable."""
+    """Alarms heard lately, by device: durable ones are acknowledged again at once, pending ones when they are durable.
 
-    _by_device: dict[str, OrderedDict[Identity, list[Done] | None]] = field(default_factory=dict)
+    Each is remembered with what was made of it. What was only noted, or could not be placed, is no repeat of a leak that closes a valve,
+    whatever identity its device gave it; and what came without a boot or a count has no identity to be repeated.
+    """
 
-    def repeat(self, identity: Identity, done: Done) -> bool:
-        """True when this alarm was heard before; its acknowledgement is then taken care of."""
+    _by_device: dict[str, OrderedDict[HeardAlarm, list[Done] | None]] = field(default_factory=dict)
+
+    def repeat(self, identity: Identity, weight: Gravity, done: Done) -> bool:
+        """True when this alarm was heard before and as much was made of it; its acknowledgement is then taken care of."""
         heard = self._by_device.get(identity[0])
-        if heard is None or identity not in heard:
+        if heard is None:
             return False
-        waiting = heard[identity]
+        known = next((key for key in _as_grave(identity, weight) if key in heard), None)
+        if known is None:
+            return False
+        waiting = heard[known]
         if waiting is None:
             done()
         else:
@@ -67,40 +77,56 @@ class HeardAlarms:
                 del waiting[1]
         return True
 
-    def pending(self, identity: Identity, done: Done) -> Done:
+    def pending(self, identity: Identity, weight: Gravity, done: Done) -> Done:
         """Remember a new alarm as on its way to the database; returns what to call when it is durable."""
-        heard = self._by_device.setdefault(identity[0], OrderedDict())
-        heard[identity] = [done]
+        if not has_identity(identity):
+            return done
+        heard, key = self._by_device.setdefault(identity[0], OrderedDict()), (identity, weight)
+        heard[key] = [done]
         while len(heard) > _REMEMBERED_ALARMS and next(iter(heard.values())) is None:
             heard.popitem(last=False)
 
         def durable() -> None:
-            waiting = heard.get(identity) or []
-            heard[identity] = None
+            waiting = heard.get(key) or []
+            heard[key] = None
             for acknowledge in waiting:
                 acknowledge()
 
         return durable
 
-    def durable(self, most: int) -> list[Identity]:
+    def durable(self, most: int) -> list[HeardAlarm]:
         """Alarms known to be durable, at most so many of the devices heard last."""
-        found: list[Identity] = []
+        found: list[HeardAlarm] = []
         for heard in reversed(self._by_device.values()):
-            found.extend(identity for identity, waiting in heard.items() if waiting is None)
+            found.extend(key for key, waiting in heard.items() if waiting is None)
             if len(found) >= most:
                 break
         return found[:most]
 
-    def remember_durable(self, identity: Identity) -> None:
+    def remember_durable(self, known: HeardAlarm) -> None:
         """Take in an alarm stored before this process started."""
-        self._by_device.setdefault(identity[0], OrderedDict())[identity] = None
+        if has_identity(known[0]):
+            self._by_device.setdefault(known[0][0], OrderedDict())[known] = None
 
-    def remember_unless_known(self, identity: Identity) -> None:
+    def remember_unless_known(self, known: HeardAlarm) -> None:
         """The same, unless it was heard since: then its own way is not cut short."""
-        heard = self._by_device.setdefault(identity[0], OrderedDict())
-        if identity not in heard:
-            heard[identity] = None
-            heard.move_to_end(identity, last=False)
+        if not has_identity(known[0]):
+            return
+        heard = self._by_device.setdefault(known[0][0], OrderedDict())
+        if known not in heard:
+            heard[known] = None
+            heard.move_to_end(known, last=False)
+
+
+def has_identity(identity: Identity) -> bool:
+    """Whether its device counted it: without a boot and a count, two items of one time cannot be told from one sent twice."""
+    return identity[2] >= 0 and identity[3] >= 0
+
+
+def _as_grave(identity: Identity, weight: Gravity) -> Iterator[HeardAlarm]:
+    for more in _GRAVITIES:
+        if more >= weight:
+            yield identity, more
 
 
 @dataclass(slots=True)

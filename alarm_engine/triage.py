@@ -54,11 +54,11 @@ class Triage:
             devices=[device_id],
         )
         identity = (place, hour, 0, 0)
-        if self._state.alarms.repeat(identity, done):
+        if self._state.alarms.repeat(identity, 1, done):
             # It was looked into and ended within this hour.
             return True
         rows = Rows(events=[event(incident.incident_id, received_ms, "opened", kind="garbled_alarm", device_id=device_id, reason=reason)])
-        self._openings.start(incident, None, rows, self._state.alarms.pending(identity, done), received_ms)
+        self._openings.start(incident, None, rows, self._state.alarms.pending(identity, 1, done), received_ms)
         return True
 
     def preheat(self, item: DetectorReading, placed: Placed) -> None:

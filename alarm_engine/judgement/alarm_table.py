@@ -36,9 +36,18 @@ ALARM_TABLE: Final[dict[IncidentKind, Row]] = {
     )
 }
 
+Gravity = Literal[0, 1, 2]
+"""How much was made of an alarm: 0 noted, 1 an incident that closes nothing, 2 a valve to be closed."""
+
 Order = tuple[int, int]
 
+_GRAVITY: Final[dict[str, Gravity]] = {row.kind: 2 if row.close else 1 for row in ALARM_TABLE.values()}
 _LONGEST_DELIVERY_MS: Final = 31 * 86_400_000
+
+
+def gravity(verdict: str) -> Gravity:
+    """What an alarm's verdict weighs, a kind of incident or ``noted``. Only what weighed as much before makes a second hearing a repeat."""
+    return _GRAVITY.get(verdict, 0)
 
 
 def leak_kind(sender: Sender, item_order: Order, item_ts: int, last_normal: tuple[Order, int] | None) -> IncidentKind:

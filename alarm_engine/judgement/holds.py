@@ -9,8 +9,8 @@ from typing import Final, Literal, get_args
 
 Hold = Literal["safety", "arrears", "self_protection", "away", "works"]
 Authority = Literal["test", "order", "payment", "inspection", "resident", "request"]
-"""``test``: the tightness test of the hold's own order, at the technician's confirmed open. ``order``: that order archived.
-``resident``: he opened at the meter."""
+"""``test``: the tightness test of the hold's own order, at the technician's confirmed open or when that order is archived.
+``order``: a later order of the same home, to which it is passed on. ``resident``: he opened at the meter."""
 HOLDS: Final[tuple[Hold, ...]] = get_args(Hold)
 
 

@@ -396,14 +396,17 @@ class AlarmMachine(Outside):
         self.durable.update(item.identity for item in self.taken)
 
     @precondition(lambda self: self.stage.state.incidents)
-    @rule(which=choice)
-    def dispatch_ends_an_incident(self, which: int) -> None:
-        self.end_an_incident(which)
+    @rule(which=choice, tested=st.booleans())
+    def dispatch_ends_an_incident(self, which: int, tested: bool) -> None:
+        self.end_an_incident(which, tested)
 
-    def end_an_incident(self, which: int) -> None:
+    def end_an_incident(self, which: int, tested: bool) -> None:
         incidents = sorted(self.stage.state.incidents.values(), key=lambda incident: str(incident.incident_id))
         incident = incidents[which % len(incidents)]
-        self.stage.engine.close(incident, self.stage.clock.now_ms(), "dispatch", "restored")
+        held = ("safety", "") in self.stage.state.holds.get(incident.place, {})
+        self.stage.engine.close(incident, self.stage.clock.now_ms(), "dispatch", "archived", tested=tested)
+        if held and not tested:
+            assert ("safety", "") in self.stage.state.holds[incident.place], "a safety hold was lifted without a passed test"
         self.ended.add(incident.incident_id)
         self.guarded.discard(incident.place)
 

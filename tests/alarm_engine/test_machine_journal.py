@@ -169,11 +169,11 @@ class JournalMachine(AlarmMachine):
             self.deliver(*waiting[which % len(waiting)])
 
     @precondition(lambda self: self.stage.state.incidents)
-    @rule(which=choice)
-    def dispatch_ends_an_incident(self, which: int) -> None:
+    @rule(which=choice, tested=st.booleans())
+    def dispatch_ends_an_incident(self, which: int, tested: bool) -> None:
         # No two holds of one home are set in the same millisecond: their ids are made of it.
         self.run(self.stage.clock.advance(0.002))
-        self.end_an_incident(which)
+        self.end_an_incident(which, tested)
 
     # :meth:`the_line_dies` is how a life ends here.
     the_line_starts_again = None  # type: ignore[assignment]

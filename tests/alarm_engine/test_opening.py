@@ -1,6 +1,7 @@
 """Opening a valve: every guard, the confirmation at the meter, and what voids it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 
 from core.items import StatusItem
 from tests.alarm_engine.desk import Desk
-from tests.alarm_engine.stage import HOME
+from tests.alarm_engine.stage import HOME, OTHER_HOME
 
 
 @pytest.fixture
@@ -185,4 +186,27 @@ async def test_an_open_without_its_order_or_incident_is_refused(desk: Desk) -> N
     await desk.ready()
     desk.stage.engine.close(desk.stage.incident(), desk.stage.clock.now_ms(), "dispatch", "restored")
     assert await desk.refused("open_valve", {"order_no": "Q-1"}) == "incident_closed"
+    assert desk.opens == []
+
+
+async def test_what_was_kept_somewhere_and_comes_late_is_no_sign_of_life(desk: Desk) -> None:
+    await desk.ready()
+    await desk.stage.pass_time(10.5)
+    desk.stage.meter("closed", seq=1, ts=desk.stage.clock.now_ms() - 7_200_000)
+    assert await desk.refused("open_valve", {"order_no": "Q-1"}) == "meter_not_heard"
+    assert desk.opens == []
+
+
+async def test_a_meter_that_the_registry_has_moved_to_another_home_is_not_opened_for_this_one(desk: Desk) -> None:
+    """The other home leaks, and its hold stands at the other home."""
+    await desk.ready()
+    desk.stage.alarm("D2")
+    registry = desk.stage.state.registry
+    registry.apply(
+        [replace(registry.homes[HOME], meter_id=None), replace(registry.homes[OTHER_HOME], meter_id="M1")],
+        [replace(registry.devices["M1"], home_id=OTHER_HOME), replace(registry.devices["M2"], retired=True)],
+        2,
+    )
+    desk.stage.meter("closed", "command")
+    assert await desk.refused("open_valve", {"order_no": "Q-1"}) == "no_meter"
     assert desk.opens == []

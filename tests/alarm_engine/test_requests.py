@@ -160,6 +160,7 @@ async def test_a_device_out_of_service_is_not_asked(desk: Desk, device_id: str) 
 
 async def test_an_archived_order_ends_its_incident(desk: Desk) -> None:
     desk.stage.alarm()
+    desk.stage.ack("done", "closed")
     key = str(desk.stage.incident().incident_id)
     body = {"incident_id": key, "order_no": "Q-1", "outcome": "restored"}
     assert await desk.ask("order_finished", body, "dispatch") == {"incident_id": key}

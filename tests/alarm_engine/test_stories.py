@@ -280,7 +280,7 @@ def test_two_homes_do_not_touch_each_other(stage: Stage) -> None:
 
 def test_the_repeat_of_an_incident_that_is_over_opens_nothing(stage: Stage) -> None:
     item = stage.alarm()
-    stage.engine.close(stage.incident(), stage.clock.now_ms(), "dispatch", "restored")
+    stage.engine.close(stage.incident(), stage.clock.now_ms(), "dispatch", "restored", tested=True)
     stage.again(item)
     assert len(stage.closes) == 1
     assert len(stage.orders) == 1
@@ -289,7 +289,7 @@ def test_the_repeat_of_an_incident_that_is_over_opens_nothing(stage: Stage) -> N
 
 def test_a_new_leak_after_the_end_is_a_new_incident(stage: Stage) -> None:
     stage.alarm()
-    stage.engine.close(stage.incident(), stage.clock.now_ms(), "dispatch", "restored")
+    stage.engine.close(stage.incident(), stage.clock.now_ms(), "dispatch", "restored", tested=True)
     stage.alarm()
     assert len({order.incident_id for order in stage.orders}) == 2
     assert len(stage.closes) == 2

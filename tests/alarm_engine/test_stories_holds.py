@@ -107,11 +107,53 @@ async def test_the_confirmed_open_lifts_the_safety_hold_and_a_new_leak_sets_it_a
     assert len({row["hold_id"] for row in rows(desk.stage)}) == 2
 
 
-async def test_the_archived_order_lifts_the_safety_hold(desk: Desk) -> None:
-    desk.stage.alarm()
-    await desk.ask("order_finished", {"incident_id": str(desk.stage.incident().incident_id), "outcome": "closed_without_gas"}, "dispatch")
+async def test_the_order_archived_after_a_passed_test_lifts_the_safety_hold(desk: Desk) -> None:
+    await desk.ready()
+    finished = {"incident_id": str(desk.stage.incident().incident_id), "order_no": "Q-1", "outcome": "closed_without_gas"}
+    await desk.ask("order_finished", finished, "dispatch")
     assert held(desk.stage) == set()
     assert rows(desk.stage)[-1]["lifted_why"] == "closed_without_gas"
+
+
+async def test_the_order_archived_without_a_test_leaves_the_safety_hold_to_the_next_order_of_the_home(desk: Desk) -> None:
+    await desk.ready(test_passed=None, test_ms=None, made_safe_ms=desk.stage.clock.now_ms() + 61_000)
+    first = desk.stage.incident()
+    finished = {"incident_id": str(first.incident_id), "order_no": "Q-1", "outcome": "closed_without_gas"}
+    await desk.ask("order_finished", finished, "dispatch")
+    assert desk.stage.state.open_by_place == {}
+    assert held(desk.stage) == {("safety", "")}
+    await desk.stage.pass_time(10.0)
+    desk.stage.alarm()
+    assert desk.stage.incident().incident_id != first.incident_id
+    assert held(desk.stage) == {("safety", "")}
+    assert [row["incident_id"] for row in rows(desk.stage) if row["lifted_ms"] is None][-1] == str(desk.stage.incident().incident_id)
+
+
+async def test_an_order_archived_before_its_place_leaked_again_ends_nothing(desk: Desk) -> None:
+    """The leak comes after the archiving and before the line hears of it: no test stands in between to be void."""
+    await desk.ready(test_passed=None, test_ms=None, made_safe_ms=desk.stage.clock.now_ms() + 61_000)
+    await desk.stage.pass_time(60.0)
+    desk.stage.alarm()
+    incident = desk.stage.incident()
+    finished = {"incident_id": str(incident.incident_id), "order_no": "Q-1", "outcome": "closed_without_gas"}
+    assert await desk.refused("order_finished", finished) == "leak_after_test"
+    assert desk.stage.incident() is incident
+    assert held(desk.stage) == {("safety", "")}
+    assert [message.type for message in desk.stage.ports.told].count("leak_again") >= 1
+
+
+async def test_a_close_that_was_never_carried_out_goes_on_after_its_order_is_archived(desk: Desk) -> None:
+    desk.stage.alarm()
+    finished = {"incident_id": str(desk.stage.incident().incident_id), "order_no": "Q-1", "outcome": "closed_without_gas"}
+    await desk.order(test_passed=None, test_ms=None)
+    await desk.ask("order_finished", finished, "dispatch")
+    before = len(desk.stage.closes)
+    await desk.stage.pass_time(60.0)
+    assert len(desk.stage.closes) > before
+    desk.stage.ack("done", "closed", command=desk.stage.closes[-1])
+    before = len(desk.stage.closes)
+    await desk.stage.pass_time(120.0)
+    assert len(desk.stage.closes) == before
 
 
 @pytest.mark.parametrize(
