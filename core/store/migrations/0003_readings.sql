@@ -4,7 +4,9 @@
 
 DO $do$
 DECLARE
-    timescale boolean := EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb');
+    -- Installed but not preloaded, it cannot be created: then partitions serve as well.
+    timescale boolean := EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+        AND current_setting('shared_preload_libraries') LIKE '%timescaledb%';
     partitioned text := CASE WHEN timescale THEN '' ELSE ' PARTITION BY RANGE (ts)' END;
 BEGIN
     IF timescale THEN
