@@ -43,7 +43,7 @@ IMPATIENT = Rhythm(
 )
 """For devices that leave things undone: every one of them costs its whole wait."""
 
-PATIENT = replace(IMPATIENT, connect_s=20.0, answer_s=10.0, travel_s=10.0, act_s=10.0)
+PATIENT = replace(IMPATIENT, connect_s=20.0, answer_s=20.0, travel_s=10.0, act_s=10.0, first_repeat_s=1.0, longest_repeat_s=3.0)
 """For a device that does all of it, on a machine that may be busy."""
 
 
