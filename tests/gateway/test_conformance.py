@@ -82,11 +82,10 @@ class AnswersOneReport(Meter):
 
 
 async def test_what_a_device_did_not_do_while_it_was_not_heard_is_not_held_in_its_favour(broker: TestBroker) -> None:
-    unreached, unheard = await _examined_beside(
-        broker, HearsNoOpen, AnswersOneReport, rhythm={HearsNoOpen: IMPATIENT, AnswersOneReport: IMPATIENT}
-    )
+    silent = (HearsNoOpen, AnswersOneReport)
+    unreached, unheard = await _examined_beside(broker, *silent, rhythm=dict.fromkeys(silent, IMPATIENT))
     verdicts = told(unreached)
-    assert (verdicts["open_after_reboot"][0], verdicts["reboot_order"][0]) == ("not_seen", "held"), verdicts
+    assert (verdicts["open_after_reboot"][0], verdicts["reboot_boot"][0]) == ("not_seen", "held"), verdicts
     verdicts = told(unheard)
     assert (verdicts["foreign_command"][0], verdicts["unknown_command"][0]) == ("not_seen", "not_seen"), verdicts
 
