@@ -31,10 +31,10 @@ test: setup
 	@$(MAKE) --no-print-directory lint
 ifeq ($(ARGS),)
 	@$(BIN)/python -m deploy.pages --test
-	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser
-	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
-	@exec $(BIN)/python -m pytest tests/scenarios
+	@$(BIN)/python -m pytest tests/scenarios
+	@$(BIN)/python -m tests.browser.chromium
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 else
 	@exec $(BIN)/python -m pytest $(ARGS)
 endif

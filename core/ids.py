@@ -13,7 +13,7 @@ ACCOUNT_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
 _ACCOUNT = re.compile(ACCOUNT_PATTERN)
 RESERVED_ACCOUNTS = frozenset({"line", "dispatch", "fleet", "canary"})
 
-_RESERVED_PREFIXES = ("_", "canary-", "line-", "dispatch-", "fleet-")
+RESERVED_PREFIXES = ("_", "canary-", "line-", "dispatch-", "fleet-")
 """Sessions of the platform at the broker are named after their station (``line-telemetry``)."""
 
 CANARY_HOME = "CANARY"
@@ -29,7 +29,7 @@ def is_account(text: str) -> bool:
 
 def is_reserved(account: str) -> bool:
     """Whether an id is kept for the platform's own accounts, their sessions and its canary home."""
-    return account in RESERVED_ACCOUNTS or account == CANARY_HOME or account.startswith(_RESERVED_PREFIXES)
+    return account in RESERVED_ACCOUNTS or account == CANARY_HOME or account.startswith(RESERVED_PREFIXES)
 
 
 def incident_id(kind: str, device: str, boot: int, seq: int, ts: int) -> UUID:

@@ -20,6 +20,7 @@ import typer
 
 from core.errors import LinkError, UserError
 from core.ids import is_account, is_reserved
+from deploy.report_file import check_file, write_file
 from deploy.terminal import Language, Terminal, result, spoken_language
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def conformance(
     for name in (account, device or account):
         if not is_account(name) or is_reserved(name):
             raise UserError(f"{name} 不能用作设备号或账号", f"{name} cannot be the id of a device or account")
-    if json_out is not None and not json_out.absolute().parent.is_dir():
-        raise UserError(f"目录 {json_out.absolute().parent} 不存在", f"there is no folder {json_out.absolute().parent}")
+    if json_out is not None:
+        check_file(json_out)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if mqtt is None:
@@ -124,7 +125,7 @@ def conformance(
         signal.signal(signal.SIGTERM, before)
     result(found.render(spoken))
     if json_out is not None:
-        json_out.write_text(found.to_json() + "\n", encoding="utf-8")
+        write_file(json_out, found.to_json() + "\n")
     raise typer.Exit(0 if found.ok else 1)
 
 

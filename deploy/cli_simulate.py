@@ -9,6 +9,7 @@ import typer
 
 from core.errors import UserError
 from deploy.cli_registry import PlatformFile, platform_file
+from deploy.report_file import check_file, check_folder, write_file
 from deploy.terminal import Language, Terminal, result, spoken_language
 
 if TYPE_CHECKING:
@@ -80,17 +81,17 @@ def run(
     from simulator.scenarios import load, names
 
     spoken = language or spoken_language()
-    if list_them or scenario is None:
+    if list_them:
         for name in names():
             title = load(name).title
             result(f"{name:<22} {title.zh if spoken == 'zh' else title.en}")
-        if not list_them:
-            raise UserError("请给出场景名（见上）", "name a scenario (they are listed above)")
         return
+    if scenario is None:
+        raise UserError("请给出场景名（--list 列出全部）", "name a scenario (--list lists them)")
     played = load(scenario)
     terminal = Terminal(spoken)
-    if json_out is not None and not json_out.absolute().parent.is_dir():
-        raise UserError(f"目录 {json_out.absolute().parent} 不存在", f"there is no folder {json_out.absolute().parent}")
+    if json_out is not None:
+        check_file(json_out)
     if broken and platform is not None:
         raise UserError("--broken 只用于自启的平台", "--broken is for a platform started for the scenario, not with --platform")
     if kill is not None and platform is not None:
@@ -111,7 +112,7 @@ def run(
         report = _on_own_platform(played, seed, terminal, clock_rate or played.clock_rate, broken, names_killed, kill_seed, kill_every)
     result(report.render(spoken))
     if json_out is not None:
-        json_out.write_text(report.to_json() + "\n", encoding="utf-8")
+        write_file(json_out, report.to_json() + "\n")
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -175,7 +176,7 @@ def scenarios(
     terminal = Terminal(spoken)
     chosen = the_plays(names or (), short=short, broken=broken)
     into = folder or Path(tempfile.mkdtemp(prefix="gas-sentinel-plays-"))
-    into.mkdir(parents=True, exist_ok=True)
+    check_folder(into)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         played = Plays(into, terminal.say, seed, spoken, jobs or (3 if short else 2)).run(chosen)

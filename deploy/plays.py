@@ -82,10 +82,10 @@ class Played:
 
     @property
     def as_it_should(self) -> bool:
-        """Green where it was whole; red, with a report that says what broke, where a setting was broken."""
+        """Green where it was whole; red where a setting was broken, by what is wrong: late is any play on a slow machine."""
         if not self.play.broken:
             return self.status == 0 and self.report.get("ok") is True
-        return self.status == 1 and bool(self.findings)
+        return self.status == 1 and bool(self.wrong)
 
 
 @dataclass(slots=True)

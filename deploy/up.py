@@ -162,6 +162,11 @@ class Platform:
         self._folder.write_platform(json.dumps(self.line))
 
     @property
+    def began(self) -> bool:
+        """Whether any part was started: else there is nothing to stop, nor to say of it."""
+        return bool(self._supervisor.pids())
+
+    @property
     def platform_file(self) -> Path:
         """Where the line is kept while the platform runs."""
         return self._folder.platform_file
@@ -326,9 +331,12 @@ def run_until_stopped(options: UpOptions, terminal: Terminal) -> int:
         if not stop.asked():
             raise
     finally:
-        terminal.say("正在停止…", "stopping ...")
+        began = platform.began
+        if began:
+            terminal.say("正在停止…", "stopping ...")
         platform.stop()
-        terminal.say("已全部停止，数据保留。", "everything is stopped; the data is kept.")
+        if began:
+            terminal.say("已全部停止，数据保留。", "everything is stopped; the data is kept.")
         stop.release()
     return 0
 

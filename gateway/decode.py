@@ -1,11 +1,11 @@
 """Bytes -> items. Decides what a payload says and what is broken in it; refuses to know who sent it or what it means.
 
 A field that cannot be read is dropped and named in ``defects``; what is left is still judged, because a leak with a broken clock is
-a leak. Only a payload in which nothing can be recognised, or an item that a hub sends without saying whose it is, is rejected, as a
-value with a reason from a closed list.
+a leak; and so is one that is said on the wrong topic or in the wrong case. Only a payload in which nothing can be recognised, or an
+item that a hub sends without saying whose it is, is rejected, as a value with a reason from a closed list.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -27,6 +27,7 @@ from core.messages import (
     Status,
 )
 from core.topics import Lane
+from core.units import to_lel_percent
 
 Reason = Literal[
     "too_large",
@@ -70,6 +71,9 @@ class Decoded:
 
 _SAMPLE_BYTES: Final = 512
 _MOST_KINDS: Final = 100
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+PURE_METHANE_LEL: Final = to_lel_percent(100.0, "%vol")
+"""The most that there can be, in %LEL: what stands for a value without bounds."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Raw = dict[str, Any]
 
@@ -91,13 +95,15 @@ def read(
     retained: bool = False,
     *,
     hub: bool = False,
+    known: Container[str] | None = None,
     wanted: Callable[[object, str], bool] | None = None,
 ) -> Iterator[Item | Rejection]:
     """Read one payload item by item, in order, rejections last, so that a leak is judged before what stands behind it is read.
 
     ``received_ms`` is the platform's clock in Unix ms. ``hub``: the account speaks for others, so every item must name its device
-    (but a status, which is then the hub's own), and it may send a longer alarm. ``wanted`` is asked for each parsed part with the
-    device that it names, before anything dear is done with it; what it does not want is passed over. Never raises.
+    (but a status, which is then the hub's own), and it may send a longer alarm. ``known`` are the ids that a device may name: one that
+    names another speaks for itself. None: any. ``wanted`` is asked for each parsed part with the device that it names, before anything
+    dear is done with it; what it does not want is passed over. Never raises.
     """
     limit = MAX_ALARM_BYTES_HUB if lane == "alarm" else MAX_TELEMETRY_BYTES
     sample = payload[:_SAMPLE_BYTES]
@@ -107,24 +113,34 @@ def read(
     if not payload:
         yield Rejection("empty", sample, account)
         return
+    odd: tuple[str, ...] = ()
     try:
         parsed = from_json(payload, allow_inf_nan=True)
     except ValueError:
-        yield Rejection("not_json", sample, account)
-        return
+        try:
+            if not payload.startswith(_BYTE_ORDER_MARK):
+                raise
+            parsed = from_json(payload[len(_BYTE_ORDER_MARK) :], allow_inf_nan=True)
+        except ValueError:
+            yield Rejection("not_json", sample, account)
+            return
+        odd = ("byte_order_mark",)
     raws = parsed if isinstance(parsed, list) else [parsed]
     refused: dict[tuple[Reason, str], int] = {}
     # On the alarm topic every item is judged, however many there are: the byte limit bounds them.
     if len(raws) > MAX_ITEMS and lane != "alarm":
         refused["too_many_items", account] = len(raws) - MAX_ITEMS
         raws = raws[:MAX_ITEMS]
-    oversized = lane == "alarm" and not hub and len(payload) > MAX_ALARM_BYTES_DEVICE
+    if lane == "alarm" and not hub and len(payload) > MAX_ALARM_BYTES_DEVICE:
+        odd = (*odd, "oversized")
+    if hub:
+        known = None
     for number, raw in enumerate(raws):
-        device_id = _device_of(account, raw)
+        device_id = _device_of(account, raw, known)
         if wanted is not None and not wanted(raw, device_id):
             continue
         common: _Raw = {"account": account, "device_id": device_id, "received_ms": received_ms, "retained": retained}
-        defects: list[str] = ["oversized"] if oversized else []
+        defects: list[str] = [*odd]
         if number >= MAX_ITEMS:
             defects.append("too_many_items")
         result = _decode_one(lane, raw, common, defects, hub)
@@ -139,10 +155,10 @@ def read(
         yield Rejection(reason, sample, device_id, count)
 
 
-def _device_of(account: str, raw: object) -> str:
+def _device_of(account: str, raw: object, known: Container[str] | None) -> str:
     if isinstance(raw, dict):
         named = raw.get("device_id")
-        if isinstance(named, str) and is_account(named):
+        if isinstance(named, str) and is_account(named) and (known is None or named in known):
             return named
     return account
 
@@ -154,9 +170,9 @@ def _decode_one(lane: Lane, raw: object, common: _Raw, defects: list[str], hub: 
     if named is None:
         if hub and lane != "status":
             return "no_device_id"
-    elif not (isinstance(named, str) and is_account(named)):
+    elif named != common["device_id"]:
         # A device speaks for itself, whatever it calls itself. Behind a hub nobody can tell whose leak it is.
-        if lane != "alarm" or hub:
+        if hub:
             return "bad_device_id"
         defects.append("device_id")
     if lane == "alarm":
@@ -165,6 +181,9 @@ def _decode_one(lane: Lane, raw: object, common: _Raw, defects: list[str], hub: 
         return _ack(raw, common, defects)
     if lane == "status":
         return _status(raw, common, defects)
+    if "event" in raw and reads(raw["event"], "leak"):
+        defects.append("event_in_telemetry")
+        return _alarm(raw, common, defects)
     if raw.keys() & _DETECTOR_FIELDS:
         return _detector(raw, common, defects)
     if raw.keys() & _METER_FIELDS:
@@ -172,10 +191,40 @@ def _decode_one(lane: Lane, raw: object, common: _Raw, defects: list[str], hub: 
     return "nothing_recognised"
 
 
+def reads(value: object, word: str) -> bool:
+    """Whether a value is this lower-case word, whatever its case and the blanks around it."""
+    return value == word or (isinstance(value, str) and value.strip().lower() == word)
+
+
+def may_say_leak(raw: _Raw) -> bool:
+    """Whether a part of an alarm says by a word that it is a leak, before it is read. Methane is not looked at."""
+    return reads(raw.get("event"), "leak") or reads(raw.get("state"), "alarm")
+
+
+def _meant(name: str, value: object) -> str | float | None:
+    """What a value that the contract does not allow tells of a leak all the same, as the contract would say it; else None."""
+    if name == "event":
+        return "leak" if reads(value, "leak") else None
+    if name == "state":
+        return "alarm" if reads(value, "alarm") else None
+    return PURE_METHANE_LEL if name == "ch4_lel" and _boundless(value) else None
+
+
+def _boundless(value: object) -> bool:
+    """Whether a value is more than any finite number; a number in quotes is a number."""
+    try:
+        return isinstance(value, int | float | str) and float(value) == float("inf")
+    except OverflowError:
+        return isinstance(value, int) and value > 0
+    except ValueError:
+        return False
+
+
 def _salvage(model: type[_Model], raw: _Raw, defects: list[str]) -> Callable[[str], Any]:
     """Read ``raw`` by ``model``; fields that cannot be read are named in ``defects`` and read as None.
 
-    Returns a getter by field name. The common case validates once; a broken item is validated field by field.
+    Returns a getter by field name. The common case validates once; a broken item is validated field by field. What tells of a leak in
+    spite of its defect is read as that.
     """
     try:
         whole = model.model_validate(raw)
@@ -183,6 +232,9 @@ def _salvage(model: type[_Model], raw: _Raw, defects: list[str]) -> Callable[[st
     except ValidationError as error:
         bad = {str(found["loc"][0]) for found in error.errors(include_url=False, include_input=False) if found["loc"]}
     good = {name: value for name, value in raw.items() if name not in bad and name in model.model_fields}
+    for name in bad:
+        if (meant := _meant(name, raw.get(name))) is not None:
+            good[name] = meant
     defects.extend(sorted(bad - {"device_id"}))
     fields = model.model_fields
     missing = {name: None for name in fields if name not in good}
@@ -221,12 +273,17 @@ def _identity(get: Callable[[str], Any], common: _Raw) -> _Raw:
 
 def _alarm(raw: _Raw, common: _Raw, defects: list[str]) -> Item | Reason:
     get = _salvage(Alarm, raw, defects)
-    if get("event") is None and get("ch4_lel") is None and raw.get("event") != "leak":
+    event = get("event")
+    if event != "leak" and reads(raw.get("state"), "alarm"):
+        # A reading on the wrong topic; whatever its event is, the detector says that it measures a leak.
+        event = "leak"
+        defects.append("state_in_alarm")
+    if event is None and get("ch4_lel") is None:
         return "nothing_recognised"
     return AlarmItem(
         **_identity(get, common),
         defects=tuple(defects),
-        event=get("event"),
+        event=event,
         ch4_lel=get("ch4_lel"),
         valve=get("valve"),
         cause=get("cause"),

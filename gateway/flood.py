@@ -5,7 +5,6 @@ Decides, for each alarm item of an account, whether it is judged or only counted
 Refuses to delay anything: what it lets through is judged by the engine in the same turn. Bounded in memory, whatever is made up.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +17,7 @@ from core.ids import incident_id, message_id
 from core.items import AlarmItem
 from core.registry.model import LOWEST_SET_POINT_LEL, Home
 from core.station import TaskMessage
+from gateway.decode import may_say_leak
 
 _HOUR_MS: Final = 3_600_000
 _QUIET_S: Final = 10.0
@@ -49,17 +49,16 @@ class Flood:
     def __init__(self, state: LineState) -> None:
         self._state = state
         self._accounts: dict[str, _Account] = {}
-        self._served: Counter[str] = Counter()
-        self._served_version = -1
+        self._unreported: list[tuple[str, float, int]] = []
 
     def counts(self, account: str, received_ms: int) -> bool:
-        """Count one alarm item of ``account``; returns whether the account is flooding. The first time in an hour a person is told."""
+        """Count one alarm item of ``account``; returns whether the account is flooding. Who floods is told by :meth:`report`."""
         now = self._state.clock.monotonic()
         known = self._account(account, now)
         known.left = min(known.full, known.left + (now - known.at) * known.full)
         known.at = now
         if known.left < 1 and known.version != self._state.registry.version:
-            # Only now is it worth looking at the registry: no leak waits for a count over a whole city.
+            # Only now is it worth looking at the registry.
             before, known.full = known.full, self._state.settings.flood_items_per_s * self._serves(account)
             known.version = self._state.registry.version
             known.left = max(0.0, known.left + known.full - before)
@@ -69,8 +68,13 @@ class Flood:
             known.flooding_until = now + _QUIET_S
             if known.reported_hour != received_ms // _HOUR_MS:
                 known.reported_hour = received_ms // _HOUR_MS
-                self._report(account, known, received_ms)
+                self._unreported.append((account, known.full, received_ms))
         return now < known.flooding_until
+
+    def report(self) -> None:
+        """Tell a person of the floods that were found, once an hour each. For when the message is judged: no leak waits for it."""
+        while self._unreported:
+            self._report(*self._unreported.pop())
 
     def may_be_first_leak(self, account: str, raw: object, device_id: str) -> bool:
         """Whether a part of a flooding account's payload must be read: it may be a leak of a device that had none acted on yet.
@@ -79,7 +83,7 @@ class Flood:
         """
         if not isinstance(raw, dict) or self._acted_lately(account, device_id):
             return False
-        return raw.get("event") == "leak" or self._may_be_over(raw.get("ch4_lel"))
+        return may_say_leak(raw) or self._may_be_over(raw.get("ch4_lel"))
 
     def is_first_leak(self, item: AlarmItem, set_point_lel: float) -> bool:
         """Whether an item of a flooding account is a leak to be acted on; it is then remembered as its device's first."""
@@ -136,20 +140,19 @@ class Flood:
         publisher = registry.devices.get(account)
         if publisher is None or publisher.kind != "hub":
             return 1
-        if self._served_version != registry.version:
-            self._served = Counter(each.account for each in registry.devices.values() if not each.retired and each.kind != "hub")
-            self._served_version = registry.version
-        return max(1, self._served[account])
+        served = (registry.devices.get(each) for each in registry.served_by(account))
+        return max(1, sum(each is not None and not each.retired and each.kind != "hub" for each in served))
 
     def _home(self, account: str) -> Home | None:
         """A home that the account serves."""
         registry = self._state.registry
         device = registry.devices.get(account)
         if device is not None and device.kind == "hub":
-            device = next((each for each in registry.devices.values() if each.account == account and each.home_id is not None), None)
+            served = (registry.devices.get(each) for each in registry.served_by(account))
+            device = next((each for each in served if each is not None and each.home_id is not None), None)
         return None if device is None or device.home_id is None else registry.homes.get(device.home_id)
 
-    def _report(self, account: str, known: _Account, received_ms: int) -> None:
+    def _report(self, account: str, items_per_s: float, received_ms: int) -> None:
         metrics.floods.inc()
         hour = received_ms // _HOUR_MS
         key = incident_id("flooding", account, 0, hour, hour * _HOUR_MS)
@@ -161,7 +164,7 @@ class Flood:
             kind="account_flooding",
             home_id=None if home is None else home.home_id,
             simulated=home is not None and home.simulated,
-            detail={"account": account, "items_per_s": known.full},
+            detail={"account": account, "items_per_s": items_per_s},
         )
         self._state.down.station(message)
         self._state.keeper.put(Rows(outbox=[outbox_row(message)]))

@@ -78,10 +78,13 @@ class Lane:
         metrics.messages.labels(up.lane).inc()
         if incoming.retain and up.lane != "status":
             metrics.retained.labels(up.lane).inc()
-        publisher = self._engine.state.registry.devices.get(up.account)
+        devices = self._engine.state.registry.devices
+        publisher = devices.get(up.account)
         hub = publisher is not None and publisher.kind == "hub"
+        # A device on an account of its own may add a serial number to its items; a stranger is shown with whatever he names.
+        known = None if publisher is None else devices
         gate = _Gate(self._flood, up.account, received_ms) if up.lane == "alarm" else None
-        for found in read(up.account, up.lane, incoming.payload, received_ms, incoming.retain, hub=hub, wanted=gate):
+        for found in read(up.account, up.lane, incoming.payload, received_ms, incoming.retain, hub=hub, known=known, wanted=gate):
             if isinstance(found, Rejection):
                 self._refused(found, up, received_ms, delivery, gate)
                 continue
@@ -94,6 +97,7 @@ class Lane:
                 delivery.give_up()
         if gate is not None:
             metrics.flooded.inc(gate.passed_over)
+            self._flood.report()
 
     def _refused(self, rejection: Rejection, up: topics.UpTopic, received_ms: int, delivery: Delivery, gate: "_Gate | None") -> None:
         """Count what cannot be used. On the alarm topic it is a garbled alarm: of the device of its own that it names, else its own."""
@@ -125,13 +129,12 @@ class Lane:
         metrics.items.labels(lane, type(item).__name__).inc()
         for defect in item.defects:
             metrics.defects.labels(lane, defect).inc()
-        if isinstance(item, DetectorReading | MeterReading):
-            if placed.device is None:
-                self._quarantine.add(
-                    item.account, lane, Rejection("unknown_sender", item.device_id.encode(), item.device_id), item.received_ms
-                )
-            else:
-                self._readings.add(item, placed.device.device_no, delivery)
+        # A stranger's leak stands in his triage incident.
+        quarantined = isinstance(item, DetectorReading | MeterReading) or (isinstance(item, AlarmItem) and item.event != "leak")
+        if placed.device is None and quarantined:
+            self._quarantine.add(item.account, lane, Rejection("unknown_sender", item.device_id.encode(), item.device_id), item.received_ms)
+        elif placed.device is not None and isinstance(item, DetectorReading | MeterReading):
+            self._readings.add(item, placed.device.device_no, delivery)
         if self._conditions is not None:
             self._conditions.heard(item, placed)
 

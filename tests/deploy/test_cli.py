@@ -62,15 +62,27 @@ def test_every_command_explains_itself_in_both_languages(command: str) -> None:
         (["simulate", "run", "no-such-story"], "there is no scenario no-such-story"),
         (["simulate", "run", "single-leak", "--platform", "absent.json"], "absent.json is not there"),
         (["simulate", "city", "--homes", "3", "--seed", "1", "--out", "absent/folder.csv"], "cannot be written"),
+        (["simulate", "run"], "name a scenario (--list lists them)"),
+        (["simulate", "run", "single-leak", "--platform", "absent.json", "--json", "absent/report.json"], "there is no folder"),
+        (["simulate", "run", "single-leak", "--platform", "absent.json", "--json", "."], ". is a folder: name a file in it"),
+        (["simulate", "run", "single-leak", "--platform", "absent.json", "--json", "/proc/report.json"], "cannot be written"),
+        (["simulate", "scenarios", "single-leak", "--folder", "/proc/nope"], "/proc/nope cannot be written"),
+        (["simulate", "scenarios", "single-leak", "--folder", "a-file/reports"], "cannot be written"),
+        (["conformance", "--account", "M1", "--mqtt", "127.0.0.1:1", "--json", "."], ". is a folder: name a file in it"),
+        (["conformance", "--account", "M1", "--mqtt", "127.0.0.1:1", "--json", "/proc/report.json"], "cannot be written"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(arguments: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
     done = _run(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
     assert "Traceback" not in done.stderr
     reasons = [line for line in done.stderr.splitlines() if line.startswith("cannot go on: ")]
     assert len(reasons) == 1
     assert says in reasons[0]
+    # Nothing had been started, so that nothing is said of stopping it.
+    assert "stopped" not in done.stderr
 
 
 def test_the_reason_comes_in_the_language_of_the_terminal(tmp_path: Path) -> None:

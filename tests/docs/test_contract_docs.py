@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.contract import schemas
-from core.ids import RESERVED_ACCOUNTS
+from core.ids import CANARY_HOME, RESERVED_ACCOUNTS, RESERVED_PREFIXES
 from core.messages import (
     CONTRACT,
     MAX_ALARM_BYTES_DEVICE,
@@ -107,4 +107,4 @@ def test_the_contract_tells_the_limits_and_reserved_names_of_the_code() -> None:
     assert f"{MAX_ITEMS:,}" in text
     for limit in (MAX_ALARM_BYTES_DEVICE, MAX_ALARM_BYTES_HUB, MAX_TELEMETRY_BYTES):
         assert f"{limit:,} bytes" in text
-    assert [account for account in RESERVED_ACCOUNTS if f"`{account}`" not in text] == []
+    assert [name for name in (*RESERVED_ACCOUNTS, CANARY_HOME, *RESERVED_PREFIXES) if f"`{name}`" not in text] == []

@@ -20,9 +20,10 @@ def test_both_have_the_same_headings() -> None:
 
 
 def test_both_have_the_same_code_blocks() -> None:
-    """What a command printed (``text``) is in each one's own language; there are as many of these."""
+    """What a command printed, or what a folder holds (``text``), is in each one's own language; as many lines of it in both."""
     english, chinese = (
-        [(block.language, "" if block.language == "text" else block.text) for block in blocks(text)] for text in (ENGLISH, CHINESE)
+        [(block.language, block.text.count("\n") if block.language == "text" else block.text) for block in blocks(text)]
+        for text in (ENGLISH, CHINESE)
     )
     assert english == chinese
 
@@ -44,6 +45,15 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile() -> None:
     wanted = {line.split()[1] for block in blocks(ENGLISH) for line in block.text.splitlines() if line.startswith("make ")}
     assert {"run", "test"} <= wanted
     assert [target for target in wanted if f"\n{target}:" not in f"\n{makefile}"] == []
+
+
+def test_the_browser_is_looked_for_when_all_other_tests_have_run() -> None:
+    """Without it, and without the rights to install it, nothing but the browser tests is missing."""
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest: setup\n")[2].partition("\nelse\n")[0]
+    steps = [line.rsplit("python -m ", 1)[1] for line in recipe.splitlines() if "python -m " in line]
+    assert steps[-2] == "tests.browser.chromium"
+    assert steps[-1].endswith("tests/browser")
+    assert any(step.endswith("tests/scenarios") for step in steps[:-2])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

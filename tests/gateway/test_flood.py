@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from core import topics
 from tests.gateway.door_stage import Door
 
 
@@ -167,6 +168,26 @@ async def test_accounts_that_nobody_can_count_are_forgotten(door: Door) -> None:
     await door.clock.advance(60.0)
     door.lane._flood.counts("NEW", door.clock.now_ms())
     assert door.lane._flood.remembered < 10
+
+
+async def test_no_close_waits_for_the_report_of_a_flood_nor_for_a_walk_over_the_registry(door: Door) -> None:
+    class City(dict[str, Any]):
+        """A registry that is too large to be walked over."""
+
+        def __iter__(self) -> Any:
+            raise AssertionError
+
+        keys = values = items = __iter__
+
+    door.state.registry.devices = City(door.state.registry.devices)
+    faults = [door.item(device_id="D3", event="fault") for _ in range(60)]
+    door.say("HUB", "alarm", *faults, door.item(device_id="D4", event="leak"))
+    (task,) = door.tasks()
+    assert (task.kind, task.home_id, task.detail) == ("account_flooding", "H3", {"account": "HUB", "items_per_s": 60.0})
+    sent = [(topic, b"account_flooding" in payload) for topic, payload, _ in door.wire.sent]
+    assert sent.index((topics.down_command("HUB"), False)) < sent.index((topics.TO_DISPATCH, True))
+    rows = [(bool(rows.incidents), "account_flooding" in str(rows.outbox)) for rows in door.keeper.rows]
+    assert rows.index((True, False)) < rows.index((False, True))
 
 
 async def test_the_flood_of_one_account_is_no_concern_of_another(door: Door) -> None:

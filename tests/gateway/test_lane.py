@@ -180,6 +180,44 @@ async def test_unknown_senders_are_one_triage_incident_an_account_with_their_dev
     assert [p.device_id for p in door.promises("HUB")][:3] == ["X1", "X2", "OLD"]
 
 
+async def test_what_else_a_stranger_says_on_the_alarm_topic_is_counted(door: Door) -> None:
+    door.say("HUB", "alarm", door.item(device_id="X9", event="fault"), door.item(device_id="D3", event="fault"))
+    assert door.quarantine.waiting == 1
+    assert door.orders() == []
+
+
+@pytest.mark.parametrize(
+    ("lane", "raw"),
+    [
+        ("alarm", {"state": "alarm"}),
+        ("alarm", {"event": " LEAK "}),
+        ("alarm", b'\xef\xbb\xbf{"event": "leak"}'),
+        ("alarm", {"event": "leak", "device_id": "SN-0815"}),
+        ("alarm", {"event": "leak", "device_id": "SN 0815"}),
+        ("telemetry", {"event": "leak"}),
+        ("telemetry", {"event": "leak", "ch4_lel": 1.0, "state": "normal"}),
+        ("telemetry", {"event": "leak", "volume_m3": 1.0, "flow_m3h": 0.0, "valve": "open"}),
+        ("telemetry", b'{"ts": 1, "boot": 1, "seq": 1, "ch4_lel": 1e999, "state": "normal"}'),
+        ("telemetry", {"ch4_lel": 1.0, "state": "alarm", "device_id": "SN-0815"}),
+        ("telemetry", {"ch4_lel": 1.0, "state": "alarm", "device_id": "SN 0815"}),
+    ],
+    ids=str,
+)
+async def test_a_leak_closes_wherever_and_however_it_is_said(door: Door, lane: topics.Lane, raw: dict[str, Any] | bytes) -> None:
+    door.say("D1", lane, raw if isinstance(raw, bytes) else door.item(**raw))
+    assert [(c.device_id, c.command) for c in door.commands("M1")] == [("M1", "close_valve")]
+    assert [o.incident_kind for o in door.orders()] == ["leak"]
+    assert door.conditions.items[-1][0].device_id == "D1"
+
+
+async def test_a_meter_that_adds_a_number_of_its_own_is_heard_when_it_closed(door: Door) -> None:
+    door.say("D1", "alarm", door.item(event="leak"))
+    (close,) = door.commands("M1")
+    about = {"command_id": str(close.command_id), "order_no": close.order_no, "command": "close_valve", "valve": "closed"}
+    door.say("M1", "ack", door.item(device_id="SN-0816", result="done", **about))
+    assert door.state.open_by_place["H1"].is_closed
+
+
 async def test_what_keeps_conditions_may_fail_and_the_leak_behind_is_judged(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(item: object, placed: object) -> None:
         raise RuntimeError("no")

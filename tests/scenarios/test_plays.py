@@ -35,6 +35,14 @@ def test_a_late_call_makes_a_play_red_and_is_told_from_what_is_wrong() -> None:
     assert "red: call_within_a_second" in "\n".join(result_table([late], "en"))
 
 
+def test_a_broken_play_that_is_only_late_did_not_turn_red_by_its_setting() -> None:
+    broken = Play("single-leak", broken=True)
+    late = played(broken, 1, late=("call_within_a_second",))
+    assert not late.as_it_should
+    assert "NO (red: call_within_a_second)" in "\n".join(result_table([late], "en"))
+    assert played(broken, 1, "expected_household", late=("call_within_a_second",)).as_it_should
+
+
 def test_a_play_without_a_report_is_never_as_it_should_be() -> None:
     for broken in (False, True):
         for status in (0, 1, 2, 124):
