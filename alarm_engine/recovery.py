@@ -19,6 +19,7 @@ from alarm_engine.engine import Engine
 from alarm_engine.incident import CommandRecord, Incident
 from alarm_engine.judgement.alarm_table import gravity
 from alarm_engine.judgement.command_table import FAILED, UNDER_WAY
+from alarm_engine.openings import HELD_KINDS
 from alarm_engine.picture import Picture
 from alarm_engine.rows import Rows
 from alarm_engine.state import HeardAlarm
@@ -70,6 +71,7 @@ async def recover(engine: Engine, connection: Connection, picture: Picture | Non
     await _each(connection, OPEN_INCIDENTS, lambda row: _open(engine, row, picture))
     await _each(connection, OPEN_COMMANDS, lambda row: _command(engine, row))
     await _each(connection, LOOSE_CLOSES, lambda row: _loose(engine, row), {"since_ms": state.clock.now_ms() - _REMEMBER_CLOSES_MS})
+    _own_the_holds(engine)
     return len(state.incidents)
 
 
@@ -180,6 +182,14 @@ async def _all(connection: Connection, query: LiteralString, given: dict[str, An
     found: list[Row] = []
     await _each(connection, query, found.append, given)
     return found
+
+
+def _own_the_holds(engine: Engine) -> None:
+    """A safety hold that names an incident which is not there belongs to the one that is open in its home: its test lifts it."""
+    for incident in engine.state.incidents.values():
+        hold = engine.state.holds.get(incident.place, {}).get(("safety", ""))
+        if hold is not None and hold.incident_id not in engine.state.incidents and incident.kind in HELD_KINDS:
+            hold.incident_id = incident.incident_id
 
 
 def _heard(row: Row) -> HeardAlarm:

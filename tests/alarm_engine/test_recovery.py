@@ -321,3 +321,13 @@ async def test_a_close_without_an_incident_is_taken_up_too(lives: Lives) -> None
     second.ack("done", "closed")
     third = await lives.next_life()
     assert third.state.loose_closes == {}
+
+
+async def test_a_safety_hold_of_an_incident_that_is_not_there_belongs_to_the_one_that_is_open(lives: Lives) -> None:
+    lives.stage.alarm()
+    await lives.keep()
+    async with await psycopg.AsyncConnection.connect(lives.dsn, autocommit=True) as connection:
+        await connection.execute("UPDATE valve_holds SET incident_id = gen_random_uuid()")
+    second = await lives.next_life()
+    (hold,) = second.engine.holds.of(HOME)
+    assert hold.incident_id == second.incident().incident_id
