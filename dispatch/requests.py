@@ -327,6 +327,13 @@ class Requests:
         found = await (await connection.execute(requests_sql.CREW_EXISTS, {"crew_id": body.crew_id})).fetchone()
         if found is None or not found["found"]:
             raise Refused(REASONS["no_such_crew"])
+        row = {"crew_id": body.crew_id, "actor": asked.actor}
+        allowed = await (await connection.execute(requests_sql.MAY_TELL_POSITION, row)).fetchone()
+        if allowed is None or not allowed["member"]:
+            raise Refused(REASONS["not_your_crew"])
+        if not allowed["under_way"]:
+            # Where people are while they work on nothing is nobody's business.
+            raise Refused(REASONS["no_order_under_way"])
         await connection.execute(requests_sql.CREW_POSITION, {**body.model_dump(), "now_ms": asked.now_ms})
         return {"crew_id": body.crew_id, "at_ms": asked.now_ms}
 

@@ -8,8 +8,11 @@ WHERE station = 'dispatch' AND state = 'pending' ORDER BY made_at LIMIT 1 FOR UP
 """
 
 ANSWER: Final = """
-UPDATE requests SET state = %(state)s, answer = %(answer)s, answered_at = clock_timestamp() WHERE request_id = %(request_id)s
+UPDATE requests SET state = %(state)s, answer = %(answer)s, answered_at = clock_timestamp(),
+       body = CASE WHEN kind = 'crew_position' THEN body - 'lon' - 'lat' ELSE body END
+WHERE request_id = %(request_id)s
 """
+"""Of a position only who told it, and when, stays on record: the newest is in ``crew_positions``, and no way of a crew is kept."""
 
 TASK_DONE: Final = """
 UPDATE tasks SET done_ms = %(now_ms)s, done_by = %(actor)s, note = %(note)s WHERE task_id = %(task_id)s AND done_ms IS NULL
@@ -17,6 +20,11 @@ RETURNING task_id
 """
 
 CREW_EXISTS: Final = "SELECT EXISTS (SELECT FROM crews WHERE crew_id = %(crew_id)s AND retired_at IS NULL) AS found"
+
+MAY_TELL_POSITION: Final = """
+SELECT EXISTS (SELECT FROM technicians WHERE technician_id = %(actor)s AND crew_id = %(crew_id)s AND retired_at IS NULL) AS member,
+       EXISTS (SELECT FROM work_orders WHERE crew_id = %(crew_id)s AND archived_ms IS NULL) AS under_way
+"""
 
 CREW_POSITION: Final = """
 INSERT INTO crew_positions (crew_id, lon, lat, coord_datum, at_ms) VALUES (%(crew_id)s, %(lon)s, %(lat)s, %(coord_datum)s, %(now_ms)s)

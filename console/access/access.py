@@ -31,6 +31,11 @@ _FRESH_MS: Final = 5_000
 _STALE_MS: Final = 900_000
 _REMEMBERED_MAX: Final = 2_000
 _TIDY_S: Final = 3_600.0
+# A system that is connected asks often, but not without end; whoever guesses tokens is stopped before the database is asked.
+_TOKEN_PER_S: Final = 50.0
+_TOKEN_BURST: Final = 200.0
+_BAD_TOKENS_PER_S: Final = 1.0
+_BAD_TOKENS_BURST: Final = 20.0
 _log = get_logger()
 
 _TIDY = """
@@ -56,6 +61,8 @@ class Access:
         self.attempts = Attempts(store)
         self.passwords = Passwords()
         self.rates = Rates(settings.requests_per_s)
+        self.token_rates = Rates(_TOKEN_PER_S, _TOKEN_BURST / _TOKEN_PER_S)
+        self.bad_tokens = Rates(_BAD_TOKENS_PER_S, _BAD_TOKENS_BURST / _BAD_TOKENS_PER_S)
         self.once = idempotency.OnceOnly(store)
         self.sessions = Sessions(
             store,
@@ -117,12 +124,20 @@ class Access:
                 self._tokens.popitem(last=False)
         return found
 
+    def was_right(self, value: str) -> bool:
+        """Whether a token was found good a while ago: who has it does not guess. Asks no database."""
+        return same(value, self._platform) or digest(value) in self._tokens
+
+    def is_platform(self, who: Who) -> bool:
+        """Whether it is what the platform itself runs on this machine."""
+        return who.credential == digest(self._platform)
+
     async def again(self, who: Who) -> Who | None:
         """Somebody who only listens, as he is now; None once he is signed out. Asking it is no activity of his. Raises DatabaseAway."""
         if who.via != "token":
             session = await self._session(who.credential, who.origin)
             return None if session is None else replace(session.who, expires_ms=session.expires_ms)
-        if who.credential == digest(self._platform):
+        if self.is_platform(who):
             return who
         return who if await self.tokens.in_use(who.credential, self.clock.now_ms()) else None
 

@@ -3,6 +3,8 @@
 Append-only: the database refuses everything but INSERT. Decides what a record says; what has to be recorded is known where it happens.
 """
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -22,6 +24,7 @@ What = Literal[
     "searched_by_phone",
     "exported",
     "recording_heard",
+    "picture_seen",
     "user_made",
     "user_changed",
     "password_link_made",
@@ -40,6 +43,7 @@ WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
     "searched_by_phone": ("按电话搜索", "searched by telephone number"),
     "exported": ("导出", "exported"),
     "recording_heard": ("收听通话录音", "listened to a call"),
+    "picture_seen": ("查看现场照片或签名", "looked at a photo or signature"),
     "user_made": ("新建用户", "made a user"),
     "user_changed": ("更改用户", "changed a user"),
     "password_link_made": ("签发设密链接", "made a link to choose a password"),
@@ -47,6 +51,9 @@ WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
     "token_made": ("签发接口令牌", "made an API token"),
     "token_ended": ("停用接口令牌", "ended an API token"),
 }
+
+_AGAIN_MS: Final = 86_400_000
+_REMEMBERED_MAX: Final = 10_000
 
 _NOTE = """
     INSERT INTO audit (at_ms, who, via, what, about, reason, origin, detail)
@@ -83,6 +90,21 @@ class Audit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._noted: OrderedDict[tuple[bytes, str, str], int] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def note_once(self, who: Who, what: What, *, about: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Record what comes in many parts, a sound or a picture, once for each session and thing, and a day. Raises DatabaseAway."""
+        key, now_ms = (who.credential, what, about), self._clock.now_ms()
+        # Two at once: neither is answered before the record is written, and there is one.
+        async with self._one_at_a_time:
+            if now_ms - self._noted.get(key, now_ms - _AGAIN_MS) < _AGAIN_MS:
+                return
+            await self.note(who, what, about=about, detail=detail)
+            self._noted.pop(key, None)
+            self._noted[key] = now_ms
+            while len(self._noted) > _REMEMBERED_MAX:
+                self._noted.popitem(last=False)
 
     async def note(self, who: Who, what: What, *, about: str = "", reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
         """Record what somebody signed in does, before it is done or shown. Raises DatabaseAway."""

@@ -128,7 +128,14 @@ def _nothing_here() -> Problem:
 async def _who(access: Access, scope: Scope, headers: Mapping[str, str]) -> tuple[Who | None, str | None]:
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.casefold() == "bearer":
-        found = await access.of_token(value.strip(), address(scope), here=at_this_machine(scope))
+        value, origin = value.strip(), address(scope)
+        guessed = not access.was_right(value)
+        if guessed:
+            # Counted as wrong before it is looked up, so that many at once gain nothing and cost no database.
+            access.bad_tokens.take(origin, access.clock.monotonic())
+        found = await access.of_token(value, origin, here=at_this_machine(scope))
+        if found is not None and guessed:
+            access.bad_tokens.give_back(origin)
         if found is None:
             # Never the cookie instead: whoever sends a token means it.
             raise Problem(HTTPStatus.UNAUTHORIZED, "bad_token", "接口令牌无效或已到期", "the API token is not valid, or no longer")
@@ -143,6 +150,8 @@ def _slow_down(access: Access, who: Who | None, origin: str) -> None:
         access.rates.take(f"unsigned {origin}", now_s, _UNSIGNED_SHARE)
     elif who.via != "token":
         access.rates.take(who.credential, now_s)
+    elif not access.is_platform(who):
+        access.token_rates.take(who.credential, now_s)
 
 
 def _check_page(scope: Scope, headers: Mapping[str, str], cookie: str | None) -> None:

@@ -77,16 +77,6 @@ def incident_in_scope(row: LiteralString = "incidents") -> LiteralString:
     )
 
 
-def incident_id_in_scope(column: LiteralString, home_id: LiteralString = "NULL::text") -> LiteralString:
-    """A row that names an incident by ``column`` (calls, commands, tasks, events), and perhaps a home where it names none."""
-    return _either(
-        f"({_NO_DISTRICTS} OR CASE WHEN {column} IS NULL THEN {_home_of(home_id)} ELSE NOT EXISTS (SELECT FROM incidents placed"
-        f" WHERE placed.incident_id = {column} AND coalesce(placed.home ->> 'district_code', '') <> ''"
-        " AND placed.home ->> 'district_code' <> ALL (%(scope_districts)s)) END)",
-        _order_of(column),
-    )
-
-
 def order_in_scope(row: LiteralString = "work_orders") -> LiteralString:
     """A row of ``work_orders``."""
     return _either(

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -20,6 +20,9 @@ from dispatch.judgement.reasons import Reason
 from dispatch.judgement.true_time import true_time
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
+
+GRACE_MS: Final = 2 * 86_400_000
+"""How long after an order was archived, or that was told, its own technician may still send the pictures that he took there."""
 
 Kind = Literal["photo", "signature"]
 Datum = Literal["WGS-84", "GCJ-02"]
@@ -78,6 +81,14 @@ async def _order(store: Store, who: Who, order_no: str) -> dict[str, Any]:
     return row
 
 
+async def _order_to_add_to(store: Store, who: Who, order_no: str, now_ms: int) -> dict[str, Any]:
+    values = {"technician_id": who.technician_id, "grace_since_ms": now_ms - GRACE_MS, **who.scope.values()}
+    row = await store.row(attachments_sql.ORDER_TO_ADD_TO, {"order_no": order_no, **values})
+    if row is None:
+        raise unknown_order(order_no)
+    return row
+
+
 async def _body(request: Request) -> bytes:
     """The picture. Raises a 413 problem as soon as it is too large, whatever length was announced."""
     found = bytearray()
@@ -117,10 +128,10 @@ async def add_attachment(
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=64)] = None,
 ) -> Kept:
     """The body is the picture itself: JPEG, PNG or WebP, 3 MB at most. The same key keeps it once, however late it comes again."""
-    order = await _order(console.store, who, order_no)
+    now_ms = console.clock.now_ms()
+    order = await _order_to_add_to(console.store, who, order_no, now_ms)
     if len({lon is None, lat is None, coord_datum is None}) > 1:
         raise _invalid("header.X-Datum", "位置须同时给出经度、纬度和坐标系", "a place is X-Lon, X-Lat and X-Datum together")
-    now_ms = console.clock.now_ms()
     at_ms = true_time(happened_ms, order["created_ms"], now_ms)
     if isinstance(at_ms, Reason):
         raise Problem(HTTPStatus.CONFLICT, at_ms.code, at_ms.zh, at_ms.en)
@@ -185,11 +196,13 @@ async def list_attachments(store: Database, who: Annotated[Who, Depends(needs("r
         **responses(404, 422),
     },
 )
-async def read_attachment(store: Database, who: Annotated[Who, Depends(needs("read_people"))], attachment_id: UUID) -> Response:
-    """As it was kept; it never changes."""
-    row = await store.row(attachments_sql.BYTES, {"attachment_id": attachment_id, **who.scope.values()})
+async def read_attachment(console: Console, who: Annotated[Who, Depends(needs("read_people"))], attachment_id: UUID) -> Response:
+    """As it was kept; it never changes. Who looks at it is recorded, once a session."""
+    row = await console.store.row(attachments_sql.BYTES, {"attachment_id": attachment_id, **who.scope.values()})
     if row is None:
         raise not_found(f"没有图片 {attachment_id}", f"there is no attachment {attachment_id}")
+    of = {"order_no": row["order_no"], "kind": row["kind"]}
+    await console.access.audit.note_once(who, "picture_seen", about=str(attachment_id), detail=of)
     headers = {
         "Cache-Control": "private, max-age=3600, immutable",
         # Whatever somebody managed to keep here, a browser draws it and does nothing else with it.

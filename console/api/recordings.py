@@ -56,9 +56,8 @@ async def hear(
         refused.headers["Content-Range"] = f"bytes */{len(sound)}"
         return refused
     start, end = wanted or (0, len(sound))
-    if start == 0:
-        # A player that goes on asking for parts is heard once.
-        await console.access.audit.note(who, "recording_heard", about=str(call_id))
+    # Whichever part is asked for first; a player that goes on asking for parts is heard once.
+    await console.access.audit.note_once(who, "recording_heard", about=str(call_id))
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store", "Content-Disposition": f'inline; filename="{call_id}.wav"'}
     if wanted is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(sound)}"

@@ -13,7 +13,8 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from console import masking
-from console.access.scope import crew_in_scope, incident_id_in_scope
+from console.access.in_scope import TASK_IN_SCOPE
+from console.access.scope import crew_in_scope
 from console.access.who import Who
 from console.answers import Station
 from console.api import homes, orders
@@ -300,7 +301,7 @@ async def archive(console: Console, response: Response, who: Signed, order_no: O
     return await _step(console, response, who, "dispatch", "archive", order_no, asked)
 
 
-TASK_KNOWN = f"SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s AND {incident_id_in_scope('tasks.incident_id', 'tasks.home_id')}"
+TASK_KNOWN = f"SELECT 1 AS one FROM tasks WHERE task_id = %(task_id)s AND {TASK_IN_SCOPE}"
 CREW_KNOWN = f"SELECT 1 AS one FROM crews WHERE crew_id = %(crew_id)s AND {crew_in_scope()}"
 
 

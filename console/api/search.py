@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from console import masking
 from console.access.audit import Audit
 from console.access.who import Who
 from console.api.homes import Parts
@@ -132,7 +133,9 @@ async def _phones(console: Running, who: Who, asked: Asked | None, limit: int) -
     # A number of digits may be a household's: it counts as a telephone where it can be none other, or was found as one.
     if rows or any(phone.startswith("+") for phone in asked.phones):
         about = rows[0]["home_id"] if len(rows) == 1 else ""
-        await Audit(console.store, console.clock).note(who, "searched_by_phone", about=about, detail={"found": len(rows)})
+        asked_for = next((phone for phone in asked.phones if phone.startswith("+")), asked.phones[0])
+        detail = {"found": len(rows), "phone": masking.number(asked_for)}
+        await Audit(console.store, console.clock).note(who, "searched_by_phone", about=about, detail=detail)
     return [_home(row, 20, of=_ROLES.get(row["role"], (row["role"], row["role"]))) for row in rows]
 
 

@@ -49,6 +49,7 @@ class SessionView(BaseModel):
     rights: list[Right]
     csrf: str = Field(description="to be sent as X-CSRF-Token with every change; empty for an API token, which needs none")
     expires_ms: int = Field(description="Unix ms of real time: signed out then, if nothing more is asked")
+    now_ms: int = Field(description="Unix ms of real time as this was answered: what is left is told by it, not by the browser's clock")
     demo: bool = Field(description="this console runs a demonstration: say so on every page")
 
 
@@ -232,6 +233,7 @@ def _view(console: Running, who: Who, cookie: str | None) -> SessionView:
         rights=sorted(who.rights & ALL_RIGHTS),
         csrf="" if cookie is None else csrf_of(cookie),
         expires_ms=who.expires_ms,
+        now_ms=console.access.clock.now_ms(),
         demo=console.access.demo,
     )
 

@@ -10,6 +10,17 @@ _COLUMNS: Final[LiteralString] = """a.attachment_id, o.order_no, o.incident_id, 
 ORDER: Final[LiteralString] = f"""
     SELECT order_id, created_ms FROM work_orders WHERE order_no = %(order_no)s AND {order_in_scope()}"""
 
+ORDER_TO_ADD_TO: Final[LiteralString] = f"""
+    SELECT o.order_id, o.created_ms FROM work_orders o
+    WHERE o.order_no = %(order_no)s AND ({order_in_scope("o")} OR (
+        o.crew_id = %(scope_crew)s AND o.archived_ms IS NOT NULL
+        AND (o.technician_id = %(technician_id)s
+             OR EXISTS (SELECT FROM order_steps s WHERE s.order_id = o.order_id AND s.actor = %(technician_id)s))
+        AND (o.archived_ms >= %(grace_since_ms)s
+             OR EXISTS (SELECT FROM order_steps s WHERE s.order_id = o.order_id AND s.event = 'archive'
+                        AND (s.detail ->> 'received_ms')::bigint >= %(grace_since_ms)s))))"""
+"""The order, and also one that left his scope at midnight: a phone tells the archiving first, at its true time, and the pictures after."""
+
 ADD: Final[LiteralString] = """
     INSERT INTO order_attachments (attachment_id, order_id, kind, media_type, bytes, size, sha256, happened_ms, received_ms,
                                    lon, lat, coord_datum, made_by)
@@ -30,5 +41,5 @@ BY_ID: Final[LiteralString] = f"""
     WHERE a.attachment_id = ANY(%(ids)s)"""
 
 BYTES: Final[LiteralString] = f"""
-    SELECT a.media_type, a.bytes FROM order_attachments a JOIN work_orders o USING (order_id)
+    SELECT a.media_type, a.bytes, a.kind, o.order_no FROM order_attachments a JOIN work_orders o USING (order_id)
     WHERE a.attachment_id = %(attachment_id)s AND {order_in_scope("o")}"""

@@ -35,8 +35,8 @@ def find() -> str:
         if found := shutil.which(name):
             return found
     raise UserError(
-        "找不到 Chromium：请执行 sudo apt-get install chromium fonts-wqy-microhei",
-        "there is no Chromium: run 'sudo apt-get install chromium fonts-wqy-microhei'",
+        "浏览器测试需要 Chromium：请执行 sudo apt-get install chromium fonts-wqy-microhei，然后重来",
+        "the browser tests need Chromium: run 'sudo apt-get install chromium fonts-wqy-microhei', then try again",
     )
 
 

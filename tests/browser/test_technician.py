@@ -5,15 +5,17 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Seat, until_so
 from tests.browser.line import Line
 from tests.browser.technician import ORDER_NO, TECHNICIAN, Visit, now_ms, stations
+from tests.browser.test_every_page import complaints
 from tests.console.stage import Records, Served
 
 # Without reception the browser itself says so on its console, and so it does of a refusal, which the page shows.
-NO_RECEPTION = ("net::ERR_", "Failed to fetch", "409 (Conflict)", "401 (Unauthorized)")
+# A page of the demonstration says when it is left, and this console has no simulation to tell.
+NO_RECEPTION = ("net::ERR_", "Failed to fetch", "409 (Conflict)", "401 (Unauthorized)", "/api/v1/demo/crew")
 PHOTO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FAAhKDveksOjmAAAAAElFTkSuQmCC")
 
 BEGUN_BEFORE = """(name) => new Promise((done, fail) => {
@@ -259,6 +261,34 @@ def test_the_desk_enters_his_pressures_and_his_phone_goes_on_from_there(
     expect(page.get_by_role("button", name="I am at the meter: ask to open")).to_be_visible()
     page.get_by_text("What happened").click()
     expect(page.get_by_text(re.compile("entered by desk-7"))).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "look", "accept"),
+    [("zh", "演示：住户、电话和抢修队均为模拟", "查看", "接单"), ("en", "Demo: homes, phones and crews are simulated", "Look", "Accept")],
+)
+def test_a_demonstration_says_so_above_his_buttons(visit: Visit, seat: Seat, language: str, words: str, look: str, accept: str) -> None:
+    page = phone(seat, language)
+    # It has rung, and does so once: not over the button after the next start.
+    page.get_by_role("alertdialog").get_by_role("button", name=look).click()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+
+    def as_demo(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "demo": True})
+
+    page.route("**/api/v1/session", as_demo)
+    page.reload()
+    banner = page.get_by_role("banner")
+    expect(banner).to_contain_text(words)
+    button = page.get_by_role("button", name=accept, exact=True)
+    expect(button).to_be_visible()
+    above, below = banner.bounding_box(), button.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"]
+    assert complaints(page, language) == []
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_session_that_ended_keeps_what_was_done(visit: Visit, seat: Seat, records: Records, console: Served) -> None:

@@ -17,6 +17,7 @@ from console.app import create_app
 from console.problems import Problem
 from console.settings import ConsoleSettings
 from console.store import Store
+from core.clock import SystemClock
 from tests.console.stage import Records, Served
 
 CLOSE = "/api/v1/homes/home-0001/close-valve"
@@ -100,7 +101,7 @@ def test_who_asks_without_end_is_slowed_down_and_nobody_else(start_console: Call
     assert {response.status_code for response in said} == {200, 429}
     assert said[-1].headers["Retry-After"] == "1"
     assert other.get("/api/v1/session").status_code == 200
-    assert all(console.http.get("/api/v1/session").status_code == 200 for _ in range(60)), "machines are not slowed down"
+    assert all(console.http.get("/api/v1/session").status_code == 200 for _ in range(60)), "the platform itself is not slowed down"
 
 
 def test_a_bucket_fills_again() -> None:
@@ -111,6 +112,75 @@ def test_a_bucket_fills_again() -> None:
         rates.take("a", 0.5)
     rates.take("a", 1.6)
     rates.take("b", 0.0, 0.5)
+
+
+def _with(console: Served, token: str) -> httpx.Client:
+    client = console.anybody()
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def _guess(client: httpx.Client, token: str) -> int:
+    return client.get("/api/v1/homes", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def _token(console: Served, name: str) -> str:
+    engineer = console.signed_in("engineer", name=f"maker-of-{name}")
+    made = engineer.post("/api/v1/tokens", json={"name": name, "rights": ["read"]})
+    assert made.status_code == 200, made.text
+    value: str = made.json()["token"]
+    return value
+
+
+class Still(SystemClock):
+    """Real time, but for the clock by which requests are counted: it stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now_s
+
+
+@pytest.fixture
+def still(console: Served) -> Still:
+    """The clock of a console whose buckets do not fill again by themselves."""
+    clock = Still()
+    console.server.running.access.clock = clock
+    return clock
+
+
+def test_who_guesses_tokens_is_stopped_before_they_are_looked_up(console: Served, still: Still) -> None:
+    known = _with(console, _token(console, "scada"))
+    assert known.get("/api/v1/session").status_code == 200
+    looked_up = []
+    tokens = console.server.running.access.tokens
+    find = tokens.find
+
+    async def counted(value: str, origin: str, now_ms: int) -> Any:
+        looked_up.append(value)
+        return await find(value, origin, now_ms)
+
+    tokens.find = counted  # type: ignore[method-assign]
+    stranger = console.anybody()
+    said = [_guess(stranger, f"gs_guess-{number}") for number in range(40)]
+    assert said == [401] * 20 + [429] * 20
+    assert len(looked_up) == 20
+    assert known.get("/api/v1/session").status_code == 200, "whose token was right before is not held up by who guesses beside him"
+    assert console.signed_in("viewer").get("/api/v1/session").status_code == 200
+    still.now_s += 3
+    assert [_guess(stranger, f"gs_more-{number}") for number in range(4)] == [401, 401, 401, 429]
+
+
+def test_a_token_has_a_generous_bucket_of_its_own(console: Served, still: Still) -> None:
+    busy, other = _with(console, _token(console, "busy")), _with(console, _token(console, "other"))
+    said = [busy.get("/api/v1/session").status_code for _ in range(203)]
+    assert said == [200] * 200 + [429] * 3
+    assert other.get("/api/v1/session").status_code == 200
+    still.now_s += 1
+    assert [busy.get("/api/v1/session").status_code for _ in range(51)] == [200] * 50 + [429]
 
 
 @pytest.mark.parametrize(("client", "status"), [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.5", 404)])

@@ -274,6 +274,20 @@ def test_going_on_with_a_hearing_is_no_second_one(kept: Kept) -> None:
     assert kept.heard() == [str(kept.call)]
 
 
+@pytest.mark.parametrize("asked", ["bytes=1-", "bytes=-1043", "bytes=100-199"])
+def test_a_hearing_is_recorded_whichever_part_is_asked_for(kept: Kept, asked: str) -> None:
+    zhang, li = kept.console.signed_in("operator", name="zhang"), kept.console.signed_in("operator", name="li")
+    for _ in range(3):
+        assert zhang.get(path(kept.call), headers={"Range": asked}).status_code == 206
+    assert kept.heard() == [str(kept.call)]
+    li.get(path(kept.call), headers={"Range": asked})
+    assert kept.heard() == [str(kept.call)] * 2
+    other = kept.records.call(kept.incident, answered_ms=1)
+    os.link(_file(kept, kept.call), _file(kept, other))
+    li.get(path(other), headers={"Range": asked})
+    assert kept.heard() == [str(kept.call), str(kept.call), str(other)]
+
+
 def test_what_is_not_kept_and_what_is_no_call_are_not_found(kept: Kept) -> None:
     silent = kept.records.call(kept.incident)
     with kept.console.signed_in("operator") as operator:

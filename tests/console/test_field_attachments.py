@@ -138,6 +138,56 @@ def test_nobody_but_his_crew_and_the_desk(order: UUID, console: Served, his: htt
     assert console.anybody().get(f"/api/v1/attachments/{attachment}").status_code == 401
 
 
+DAY_MS = 86_400_000
+
+
+def _today_began_ms(client: httpx.Client) -> int:
+    now_ms: int = client.get("/api/v1/overview").json()["at_ms"]
+    beijing_ms = 8 * 3_600_000
+    return (now_ms + beijing_ms) // DAY_MS * DAY_MS - beijing_ms
+
+
+def test_pictures_follow_an_order_that_was_archived_before_midnight(order: UUID, his: httpx.Client, records: Records) -> None:
+    """Archived at 23:50 without reception and told after midnight at its true time; the pictures come after it."""
+    records.change("work_orders", "order_id", order, state="archived", archived_ms=_today_began_ms(his) - 600_000)
+    assert his.get("/api/v1/orders/QX-260402-0001").status_code == 404, "it is no longer his to read"
+    assert _add(his, key="late-1").status_code == 201
+    assert _add(his, PNG, X_Attachment_Kind="signature").status_code == 201
+    assert his.get(PATH).status_code == 404
+
+
+def test_a_long_archived_order_takes_no_more_pictures(order: UUID, his: httpx.Client, records: Records) -> None:
+    began_ms = _today_began_ms(his)
+    records.change("work_orders", "order_id", order, state="archived", archived_ms=began_ms - 5 * DAY_MS)
+    assert _add(his).status_code == 404
+    # But where nobody could tell of it for days, the time begins as it is told.
+    records.step(order, "archive", began_ms - 5 * DAY_MS, "archived", "芙蓉-1-A", received_ms=began_ms)
+    assert _add(his).status_code == 201
+
+
+def test_the_grace_is_of_who_worked_there(order: UUID, console: Served, records: Records) -> None:
+    archived_ms = _today_began_ms(console.http) - 600_000
+    records.change("work_orders", "order_id", order, state="archived", archived_ms=archived_ms)
+    records.put("technicians", technician_id="芙蓉-1-B", crew_id="芙蓉-1", name="王磊", phone="sip:90009@sim.invalid")
+    mate = console.signed_in("technician", name="mate", technician_id="芙蓉-1-B")
+    other = console.signed_in("technician", name="other", technician_id="芙蓉-2-A")
+    assert (_add(mate).status_code, _add(other).status_code) == (404, 404)
+    for technician in ("芙蓉-1-B", "芙蓉-2-A"):
+        records.step(order, "on_site", T0 + 100, "on_site", technician)
+    assert (_add(mate).status_code, _add(other).status_code) == (201, 404), "an order of another crew is not his"
+
+
+def test_who_looks_at_a_picture_is_recorded_once_a_session(order: UUID, console: Served, his: httpx.Client, records: Records) -> None:
+    attachment = _add(his, X_Attachment_Kind="signature").json()["attachment_id"]
+    zhang, li = console.signed_in("operator", name="zhang"), console.signed_in("supervisor", name="li")
+    for client in (zhang, zhang, li):
+        assert client.get(f"/api/v1/attachments/{attachment}").status_code == 200
+    assert console.signed_in("viewer").get(f"/api/v1/attachments/{attachment}").status_code == 403
+    seen = records.db.execute("SELECT who, about, detail FROM audit WHERE what = 'picture_seen' ORDER BY audit_no").fetchall()
+    of = {"order_no": "QX-260402-0001", "kind": "signature"}
+    assert seen == [("zhang", attachment, of), ("li", attachment, of)]
+
+
 def test_a_camera_s_data_does_not_stay() -> None:
     exif = b"\xff\xe1\x00\x10Exif\x00\x00GPS-DATA"
     assert picture.without_camera_data(JPEG[:2] + exif + JPEG[2:]) == JPEG

@@ -196,7 +196,10 @@ def test_a_dark_building_is_told_to_its_own_district(streets: Streets) -> None:
     records = streets.records
     dark = records.task(uuid4(), kind="building_dark", detail={"district_code": ELSEWHERE, "estate": "远处"})
     assert str(dark) in look_as(console, "operator", districts=[ELSEWHERE]).get(f"{API}/tasks").text
-    assert str(dark) not in look_as(console, "operator", districts=[HERE]).get(f"{API}/tasks").text
+    mine = look_as(console, "operator", districts=[HERE])
+    assert str(dark) not in mine.get(f"{API}/tasks").text
+    assert look_as(console, "operator", districts=[ELSEWHERE]).post(f"{API}/tasks/{dark}/done", json={}).status_code in {200, 202}
+    assert mine.post(f"{API}/tasks/{dark}/done", json={}).status_code == 404, "nobody finishes what he is not shown"
 
 
 def test_figures_count_what_their_reader_sees(streets: Streets) -> None:

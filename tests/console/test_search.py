@@ -188,15 +188,16 @@ async def test_a_telephone_is_searched_by_who_may_and_recorded_without_the_numbe
     records.db.execute("UPDATE contacts SET phone = '+8613812345678'")
     assert await _found(desk, "138 1234 5678", OPERATOR) == [("home", "home-0001")]
     rows = records.db.execute("SELECT who, what, about, reason, detail::text FROM audit").fetchall()
-    assert rows == [("li", "searched_by_phone", "home-0001", "", '{"found": 1}')]
+    assert rows == [("li", "searched_by_phone", "home-0001", "", '{"found": 1, "phone": "+86138****5678"}')]
     answer = await desk.get("/search", VIEWER, q="13812345678")
     assert (answer["items"], answer["telephones"]) == ([], False)
-    assert "138" not in str(records.db.execute("SELECT * FROM audit").fetchall())
+    assert "12345678" not in str(records.db.execute("SELECT * FROM audit").fetchall())
 
 
 async def test_a_search_for_a_number_that_nobody_has_is_recorded_too(desk: Desk, records: Records) -> None:
     assert await _found(desk, "13800000000", OPERATOR) == []
-    assert records.db.execute("SELECT what, detail::text FROM audit").fetchall() == [("searched_by_phone", '{"found": 0}')]
+    detail = '{"found": 0, "phone": "+86138****0000"}'
+    assert records.db.execute("SELECT what, detail::text FROM audit").fetchall() == [("searched_by_phone", detail)]
 
 
 async def test_nobody_finds_what_is_not_his_district_nor_his_crews(desk: Desk, records: Records) -> None:

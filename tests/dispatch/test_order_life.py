@@ -259,16 +259,41 @@ async def test_made_safe_ends_the_calling(
 
 
 async def test_a_crew_says_where_it_is_and_the_desk_ends_a_task(station: Station, line: Line, records: Records) -> None:
-    await records.crew("near", 112.95)
+    here = {"lon": 112.9401, "lat": 28.23, "coord_datum": "WGS-84"}
     await records.crew("mover", 113.9)
-    answer = await records.ask("crew_position", "mover-1", crew_id="mover", lon=112.9401, lat=28.23, coord_datum="WGS-84")
-    assert answer["asked"] == "done"
+    first = order_message()
+    line.say(first)
+    await line.until_taken(first)
+    assert (await records.ask("crew_position", "mover-1", crew_id="mover", **here))["asked"] == "done"
     assert (await records.ask("crew_position", "x", crew_id="none", lon=1, lat=1, coord_datum="WGS-84"))["reason"] == "no_such_crew"
-    assert (await records.ask("crew_position", "x", crew_id="near", lon=999, lat=1, coord_datum="WGS-84"))["reason"] == "bad_request"
+    assert (await records.ask("crew_position", "x", crew_id="mover", lon=999, lat=1, coord_datum="WGS-84"))["reason"] == "bad_request"
+    await records.crew("near", 112.95)
+    await records.rows("UPDATE work_orders SET state = 'archived', archived_ms = 1 RETURNING 1")
     message = order_message(home=home(contacts=()))
     line.say(message)
     await line.until_taken(message)
-    assert (await records.rows("SELECT crew_id FROM work_orders")) == [{"crew_id": "mover"}]
+    assert (await records.rows("SELECT crew_id FROM work_orders WHERE archived_ms IS NULL")) == [{"crew_id": "mover"}]
     (task,) = await records.until("SELECT task_id, kind FROM tasks WHERE kind = 'nobody_to_call'")
     assert (await records.ask("task_done", "desk-7", task_id=str(task["task_id"]), note="电话联系物业"))["asked"] == "done"
     assert (await records.ask("task_done", "desk-7", task_id=str(task["task_id"])))["reason"] == "no_such_task"
+
+
+async def test_a_position_is_told_by_a_member_of_a_crew_at_work_and_only_the_newest_stays(
+    station: Station, line: Line, records: Records
+) -> None:
+    await records.crew("C1")
+    there = {"lon": 112.9, "lat": 28.2, "coord_datum": "WGS-84"}
+    idle = await records.ask("crew_position", "C1-1", crew_id="C1", **there)
+    assert (idle["asked"], idle["reason"]) == ("refused", "no_order_under_way")
+    message = order_message()
+    line.say(message)
+    await line.until_taken(message)
+    await records.crew("C2")
+    stranger = await records.ask("crew_position", "C2-1", crew_id="C1", **there)
+    assert (stranger["asked"], stranger["reason"]) == ("refused", "not_your_crew")
+    assert await records.rows("SELECT crew_id FROM crew_positions") == []
+    for lon in (112.91, 112.92):
+        assert (await records.ask("crew_position", "C1-2", crew_id="C1", lon=lon, lat=28.21, coord_datum="WGS-84"))["asked"] == "done"
+    assert await records.rows("SELECT crew_id, lon FROM crew_positions") == [{"crew_id": "C1", "lon": 112.92}]
+    kept = await records.rows("SELECT body FROM requests WHERE kind = 'crew_position'")
+    assert [sorted(row["body"]) for row in kept] == [["coord_datum", "crew_id"]] * 4, "no way of a crew is kept"

@@ -40,7 +40,10 @@ async function namedInside(shell, wanted, path) {
 }
 
 async function fresh() {
-  const response = await fetch(PAGE, { cache: "no-cache", credentials: "same-origin", signal: AbortSignal.timeout(WAIT_MS) });
+  // AbortSignal.timeout is younger than the phones that this is for.
+  const late = new AbortController();
+  setTimeout(() => late.abort(), WAIT_MS);
+  const response = await fetch(PAGE, { cache: "no-cache", credentials: "same-origin", signal: late.signal });
   if (!response.ok) throw new Error(`page: ${response.status}`);
   return response;
 }

@@ -3,26 +3,27 @@
 //   phone            refs: day, acts, who, offline, signedOut, lasting, ringing …
 //   startPhone()     once
 //   act()            keeps a step or picture; on the disk when it resolves
+//                    false: it was not kept, and phone.notKept says so until he has read it
 //   again / drop     what a technician may do with a refused act
 //   refresh()        reads today's orders
 
 import { computed, reactive, shallowRef } from "vue";
 import { changeHeaders, get, newKey, refusalOf, send } from "@/shared/api";
-import { clockHeard, lastClockWord, serverNow } from "@/shared/clock";
+import { clockHeard, lastClockWord } from "@/shared/clock";
+import { deadline } from "@/shared/deadline";
 import { demo, readSession, session, signedOutTo } from "@/shared/session";
 import { on, onResync, startStream, state as streamState, stopStream } from "@/shared/stream";
 import { post } from "./queue/post";
-import type { Act, Picture, PictureName, StepName } from "./queue/act";
+import { isStep, type Act, type Picture, type PictureName, type StepName } from "./queue/act";
 import { inMemory, openKept, type Kept, type Past } from "./queue/kept";
 import { Sender } from "./queue/sender";
-import { reckon, type Anchor, type Stamp } from "./queue/trueTime";
+import { agree, type Anchor } from "./queue/trueTime";
 import { ring } from "./alarm";
+import { beginWith, clocks, fresh, heardTime, stampNow, trueNow } from "./time";
 import type { Day, FieldOrder, Live } from "./work/model";
 import { failures } from "./work/tightness";
 import { projected } from "./work/orderTable";
 
-const LIFE = newKey();
-const WORD_OLD_MS = 15_000;
 const DAY_OLD_MS = 20 * 3_600_000;
 const REFRESH_MS = 30_000;
 
@@ -32,12 +33,12 @@ export interface Worker {
   display: string;
   technicianId: string;
   crewId: string;
+  /** In a demonstration; kept too, because without reception nobody says it. */
+  demo?: boolean;
 }
 
 let kept: Kept = inMemory();
 let sender: Sender;
-let heardAt = -Infinity;
-let anchorKept: Anchor | null = null;
 
 export const phone = reactive({
   ready: false,
@@ -51,6 +52,10 @@ export const phone = reactive({
   /** New orders that ring until somebody looks at them. */
   ringing: [] as string[],
   persisted: false,
+  /** A step or picture that could not be kept on this phone and will not be told; null once he has read it. */
+  notKept: null as Act["what"] | null,
+  /** The phone's disk did not do what was asked of it last. */
+  broken: false,
 });
 export const day = shallowRef<Day | null>(null);
 export const acts = shallowRef<Act[]>([]);
@@ -84,33 +89,24 @@ function passes(act: Act): boolean {
   return rules !== undefined && failures(rules, start_kpa ?? 0, end_kpa ?? 0, minutes ?? 0).length === 0;
 }
 
+// --- what is kept beside the acts: where it cannot be, the page says so, and the work goes on ---------------------------------------
+
+function broke(): undefined {
+  phone.broken = true;
+}
+
+async function keepNote(name: string, value: unknown): Promise<void> {
+  await kept.setNote(name, value).then(() => (phone.broken = false), broke);
+}
+
+const keptNote = <T>(name: string): Promise<T | undefined> => kept.note<T>(name).catch(broke);
+
 // --- time ---------------------------------------------------------------------------------------------------------------------
 
-const wall = (): Pick<Stamp, "wallMs" | "monoMs" | "life"> => ({ wallMs: Date.now(), monoMs: performance.now(), life: LIFE });
-
-function stampNow(): Stamp {
-  return { ...wall(), anchor: fresh() ?? anchorKept };
-}
-
-/** The platform's time now, where it was heard a moment ago in this life of the page. */
-function fresh(): Anchor | null {
-  const word = lastClockWord();
-  if (word === null || performance.now() - heardAt > WORD_OLD_MS) return null;
-  return { serverMs: serverNow(), rate: word.rate, ...wall() };
-}
-
-/** Platform time, also without reception and after a start without it. */
-export function trueNow(): number {
-  return lastClockWord() !== null && fresh() !== null ? serverNow() : reckon(stampNow());
-}
-
-/** For whatever brought a word on time. */
-function heardTime(): void {
-  heardAt = performance.now();
-  const anchor = fresh();
-  if (anchor === null) return;
-  anchorKept = anchor;
-  void kept.setNote("anchor", anchor);
+/** A word on time came, or still stands. */
+function keepTime(): void {
+  const anchor = heardTime();
+  if (anchor !== null) void keepNote("anchor", anchor);
 }
 
 async function anchor(): Promise<Anchor | null> {
@@ -146,19 +142,21 @@ async function readDay(): Promise<void> {
       return;
     }
     const toldBefore = told.value;
-    const found = await get<Day>("/field/orders", {}, { signal: AbortSignal.timeout(15_000) });
-    if (streamState.value !== "live") clockHeard({ now_ms: found.now_ms, rate: lastClockWord()?.rate ?? 1, live: true, since_ms: null });
-    heardTime();
+    const asked = clocks();
+    const found = await get<Day>("/field/orders", {}, { signal: deadline(15_000) });
+    // A stream that was live before a sleep still says so after it. An answer over which the phone slept is no word on time either.
+    if ((streamState.value !== "live" || fresh() === null) && agree(asked, clocks())) clockHeard({ now_ms: found.now_ms, rate: lastClockWord()?.rate ?? 1, live: true, since_ms: null });
+    keepTime();
     phone.reached = true;
     phone.signedOut = false;
     phone.trouble = null;
     day.value = found;
     keepTold(told.value.filter((act) => !toldBefore.includes(act)));
     if (found.technician_id !== null && found.crew_id !== null) {
-      const worker: Worker = { name: who.user.name, display: found.name ?? who.user.display, technicianId: found.technician_id, crewId: found.crew_id };
+      const worker: Worker = { name: who.user.name, display: found.name ?? who.user.display, technicianId: found.technician_id, crewId: found.crew_id, demo: who.demo };
       phone.worker = worker;
-      await kept.setNote("worker", worker);
-      await kept.setNote("day", found);
+      await keepNote("worker", worker);
+      await keepNote("day", found);
     } else {
       phone.worker = null;
     }
@@ -176,16 +174,20 @@ async function readDay(): Promise<void> {
 /** Also over a closed app: today's orders as they were kept may be older than what was told last. */
 function keepTold(found: Act[]): void {
   told.value = found;
-  void kept.setNote("told", found);
+  void keepNote("told", found);
 }
+
+/** What rang in this life of the page: a disk that cannot be read is no reason to ring for ever. */
+let rung: string[] = [];
 
 /** An order that waits for its crew rings once on each phone, also where it came while nobody listened. */
 async function ringForNew(found: Day): Promise<void> {
-  const known = new Set((await kept.note<string[]>("rung")) ?? []);
-  const fresh = found.orders.filter((order) => order.state === "assigned" && !known.has(`${order.order_no}/${order.assigned_ms}`));
-  await kept.setNote("rung", found.orders.filter((order) => order.assigned_ms !== null).map((order) => `${order.order_no}/${order.assigned_ms}`));
-  if (fresh.length === 0) return;
-  phone.ringing = [...new Set([...phone.ringing, ...fresh.map((order) => order.order_no)])];
+  const known = new Set([...((await keptNote<string[]>("rung")) ?? []), ...rung]);
+  const unheard = found.orders.filter((order) => order.state === "assigned" && !known.has(`${order.order_no}/${order.assigned_ms}`));
+  rung = found.orders.filter((order) => order.assigned_ms !== null).map((order) => `${order.order_no}/${order.assigned_ms}`);
+  await keepNote("rung", rung);
+  if (unheard.length === 0) return;
+  phone.ringing = [...new Set([...phone.ringing, ...unheard.map((order) => order.order_no)])];
   ring.start();
 }
 
@@ -196,7 +198,7 @@ export function hush(): void {
 
 /** What is measured at the order's place, written into today's orders. */
 export async function readLive(orderNo: string): Promise<void> {
-  const found = await get<Live>(`/field/orders/${encodeURIComponent(orderNo)}/live`, {}, { signal: AbortSignal.timeout(8000) });
+  const found = await get<Live>(`/field/orders/${encodeURIComponent(orderNo)}/live`, {}, { signal: deadline(8000) });
   const now = day.value;
   if (now === null) return;
   day.value = { ...now, orders: now.orders.map((order) => (order.order_no === orderNo ? { ...order, live: found } : order)) };
@@ -204,34 +206,49 @@ export async function readLive(orderNo: string): Promise<void> {
 
 // --- acts -----------------------------------------------------------------------------------------------------------------------
 
-export async function act(order: FieldOrder, what: StepName | PictureName, body: Record<string, unknown> = {}, picture: Picture | null = null): Promise<void> {
+const taking = new Set<string>();
+
+export async function act(order: FieldOrder, what: StepName | PictureName, body: Record<string, unknown> = {}, picture: Picture | null = null): Promise<boolean> {
   const worker = phone.worker;
-  if (worker === null) return;
-  await sender.take({
-    key: newKey(),
-    who: worker.technicianId,
-    orderNo: order.order_no,
-    what,
-    body,
-    picture,
-    stamp: stampNow(),
-    notBeforeMs: order.created_ms,
-    happenedMs: null,
-    refused: null,
-    requestId: null,
-  });
-  void navigator.storage?.persist?.().then((granted) => (phone.persisted = granted));
+  if (worker === null) return false;
+  // A second tap before the first is kept is no second step: it would be refused, and hold up what follows on its order.
+  const one = `${order.order_no} ${isStep({ what }) ? "step" : what === "photo" ? newKey() : what}`;
+  if (taking.has(one)) return false;
+  taking.add(one);
+  try {
+    await sender.take({
+      key: newKey(),
+      who: worker.technicianId,
+      orderNo: order.order_no,
+      what,
+      body,
+      picture,
+      stamp: stampNow(),
+      notBeforeMs: order.created_ms,
+      happenedMs: null,
+      refused: null,
+      requestId: null,
+    });
+  } catch {
+    phone.notKept = what;
+    return false;
+  } finally {
+    taking.delete(one);
+  }
+  void navigator.storage?.persist?.().then((granted) => (phone.persisted = granted), () => undefined);
+  return true;
 }
 
-export const again = (refused: Act): Promise<void> => sender.again(refused);
-export const drop = (refused: Act): Promise<void> => sender.drop(refused);
-export const pastsOf = (orderNo: string): Promise<Past[]> => kept.pasts(orderNo);
+const orSaid = (refused: Act, done: Promise<void>): Promise<void> => done.catch(() => void (phone.notKept = refused.what));
+export const again = (refused: Act): Promise<void> => orSaid(refused, sender.again(refused));
+export const drop = (refused: Act): Promise<void> => orSaid(refused, sender.drop(refused));
+export const pastsOf = async (orderNo: string): Promise<Past[]> => (await kept.pasts(orderNo).catch(broke)) ?? [];
 
 // --- drafts: what is typed but not yet an act, kept over a closed app ---------------------------------------------------------------
 
-export const draft = <T>(name: string): Promise<T | undefined> => kept.note<T>(`draft:${name}`);
-export const keepDraft = (name: string, value: unknown): Promise<void> => kept.setNote(`draft:${name}`, value);
-export const dropDraft = (name: string): Promise<void> => kept.dropNote(`draft:${name}`);
+export const draft = <T>(name: string): Promise<T | undefined> => keptNote<T>(`draft:${name}`);
+export const keepDraft = (name: string, value: unknown): Promise<void> => keepNote(`draft:${name}`, value);
+export const dropDraft = (name: string): Promise<void> => kept.dropNote(`draft:${name}`).catch(broke);
 
 // --- life -------------------------------------------------------------------------------------------------------------------------
 
@@ -251,6 +268,7 @@ export async function startPhone(): Promise<void> {
       who: () => phone.worker?.technicianId ?? null,
       newKey,
       nowMs: trueNow,
+      broken: broke,
       ...(navigator.locks ? { alone: async (work: () => Promise<void>) => void (await navigator.locks.request("gas-sentinel-field-sender", work)) } : {}),
     },
     (left, ended) => {
@@ -262,24 +280,24 @@ export async function startPhone(): Promise<void> {
       if (ended.outcome.kind === "sent" || ended.outcome.kind === "refused") void refresh();
     },
   );
-  acts.value = await kept.acts();
-  anchorKept = (await kept.note<Anchor>("anchor")) ?? null;
-  const day0 = await kept.note<Day>("day");
-  const worker = await kept.note<Worker>("worker");
+  acts.value = (await kept.acts().catch(broke)) ?? [];
+  beginWith((await keptNote<Anchor>("anchor")) ?? null);
+  const day0 = await keptNote<Day>("day");
+  const worker = await keptNote<Worker>("worker");
   // Other people's addresses do not stay on a phone for longer than the work.
   if (day0 !== undefined && worker !== undefined && trueNow() - day0.now_ms < DAY_OLD_MS) {
     day.value = day0;
-    told.value = (await kept.note<Act[]>("told")) ?? [];
+    told.value = (await keptNote<Act[]>("told")) ?? [];
     phone.worker = worker;
   } else {
-    await kept.dropNote("day");
+    await kept.dropNote("day").catch(broke);
   }
   phone.ready = true;
   signedOutTo(() => (phone.signedOut = true));
   for (const name of ["order", "incident", "command", "attachment"] as const) on(name, soon);
   onResync(() => void refresh());
   setInterval(() => {
-    if (streamState.value === "live") heardTime();
+    if (streamState.value === "live") keepTime();
     else if (document.visibilityState === "visible") void refresh();
   }, 5000);
   setInterval(() => void refresh(), REFRESH_MS);
@@ -318,5 +336,8 @@ export async function forgetDay(): Promise<void> {
   phone.worker = null;
   phone.signedOut = true;
   told.value = [];
-  for (const name of ["day", "worker", "rung", "told"]) await kept.dropNote(name);
+  rung = [];
+  for (const name of ["day", "worker", "rung", "told"]) await kept.dropNote(name).catch(broke);
+  // What one man measured at the door opens it for nobody else.
+  await kept.dropNotes("draft:door:").catch(broke);
 }

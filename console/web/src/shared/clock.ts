@@ -17,21 +17,27 @@ export interface ClockWord {
 }
 
 const TICK_MS = 500;
-let word: (ClockWord & { at: number }) | null = null;
+/** What the machine's own clocks showed when the word was heard: the monotonic one may stand still while the machine sleeps. */
+export interface HeardWord extends ClockWord {
+  monoMs: number;
+  wallMs: number;
+}
+
+let word: HeardWord | null = null;
 
 export const now = shallowRef(Date.now());
 
 export function clockHeard(heard: ClockWord): void {
-  word = { ...heard, at: performance.now() };
+  word = { ...heard, monoMs: performance.now(), wallMs: Date.now() };
   now.value = serverNow();
 }
 
-export function lastClockWord(): ClockWord | null {
+export function lastClockWord(): HeardWord | null {
   return word;
 }
 
 export function serverNow(): number {
-  return word === null ? Date.now() : Math.round(word.now_ms + (performance.now() - word.at) * word.rate);
+  return word === null ? Date.now() : Math.round(word.now_ms + (performance.now() - word.monoMs) * word.rate);
 }
 
 setInterval(() => {

@@ -833,7 +833,7 @@ export interface paths {
         };
         /**
          * A photo or a signature itself · 图片
-         * @description As it was kept; it never changes.
+         * @description As it was kept; it never changes. Who looks at it is recorded, once a session.
          */
         get: operations["read_attachment_api_v1_attachments__attachment_id__get"];
         put?: never;
@@ -5539,6 +5539,11 @@ export interface components {
              */
             expires_ms: number;
             /**
+             * Now Ms
+             * @description Unix ms of real time as this was answered: what is left is told by it, not by the browser's clock
+             */
+            now_ms: number;
+            /**
              * Demo
              * @description this console runs a demonstration: say so on every page
              */
@@ -7105,7 +7110,7 @@ export interface operations {
                 /** @description name of the user or token */
                 who?: string | null;
                 /** @description kind of record */
-                what?: ("signed_in" | "sign_in_failed" | "signed_out" | "demo_entered" | "unmasked" | "searched_by_phone" | "exported" | "recording_heard" | "user_made" | "user_changed" | "password_link_made" | "password_chosen" | "token_made" | "token_ended") | null;
+                what?: ("signed_in" | "sign_in_failed" | "signed_out" | "demo_entered" | "unmasked" | "searched_by_phone" | "exported" | "recording_heard" | "picture_seen" | "user_made" | "user_changed" | "password_link_made" | "password_chosen" | "token_made" | "token_ended") | null;
                 /** @description id of what it was about */
                 about?: string | null;
             };

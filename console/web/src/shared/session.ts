@@ -28,6 +28,8 @@ export interface Session {
   rights: Right[];
   csrf: string;
   expires_ms: number;
+  /** The server's real time as it answered. */
+  now_ms: number;
   demo: boolean;
 }
 
@@ -37,6 +39,13 @@ export const known = shallowRef(false);
 export const demo = computed(() => session.value?.demo === true);
 
 const asked: { once: Promise<Session | null> | null; leave: () => void } = { once: null, leave: () => undefined };
+
+let heardAt = 0;
+
+/** How long this sign-in still lasts, ms, by the server's clock: the browser's own may be hours wrong. Infinite where nobody is signed in. */
+export function leftMs(): number {
+  return session.value === null ? Number.POSITIVE_INFINITY : session.value.expires_ms - session.value.now_ms - (performance.now() - heardAt);
+}
 
 export function may(right: Right): boolean {
   return session.value?.rights.includes(right) ?? false;
@@ -49,6 +58,7 @@ export function fieldOnly(): boolean {
 }
 
 function take(found: Session | null): Session | null {
+  heardAt = performance.now();
   session.value = found;
   known.value = true;
   carry(found?.csrf ?? null);

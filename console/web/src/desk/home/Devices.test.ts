@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { NOW, Refused, stage, strike, until } from "../more/stage";
 import Devices from "./Devices.vue";
+import messages from "./messages";
 
 afterEach(strike);
 
@@ -23,6 +24,14 @@ describe("the devices of a home", () => {
     expect(on.find("#device-D1").textContent).not.toContain("不等于正常");
     expect(on.find("#device-D2").textContent).toContain("超过上报周期：状态不明，不等于正常");
     expect(on.find("#device-M1").textContent).toContain("从未收到：状态不明，不等于正常");
+  });
+
+  it("say what the meter flags in words", async () => {
+    const on = await stage(Devices, { devices: [device("M1", "meter", { ...said, flags: ["micro_leak", "low_battery", "magnet"] })] }, {});
+    expect(on.find("#device-M1").textContent).toContain("微漏 · 电池电量低 · 磁干扰");
+    const words = { zh: messages.zh.meter_flag, en: messages.en.meter_flag };
+    const flags = ["excess_flow", "long_use", "low_battery", "low_pressure", "magnet", "micro_leak", "reverse_flow", "seismic", "tamper", "tilt"];
+    expect([Object.keys(words.zh).sort(), Object.keys(words.en).sort()]).toEqual([flags, flags]);
   });
 
   it("tell how far their clocks are off", async () => {

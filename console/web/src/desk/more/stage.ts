@@ -10,13 +10,14 @@ import { startStream, stopStream } from "@/shared/stream";
 import admin from "../admin/messages";
 import conditions from "../conditions/messages";
 import crews from "../crews/messages";
+import desk from "../messages";
 import handover from "../handover/messages";
 import home from "../home/messages";
 import orders from "../orders/messages";
 import search from "../search/messages";
 import more from "./messages";
 
-for (const [name, words] of Object.entries({ admin, conditions, crews, handover, home, more, orders, search })) addMessages(name, words);
+for (const [name, words] of Object.entries({ admin, conditions, crews, desk, handover, home, more, orders, search })) addMessages(name, words);
 
 export interface Asked {
   method: string;
@@ -94,6 +95,7 @@ export async function stage(page: Component, props: Record<string, unknown>, ans
     rights: options.rights ?? ["read"],
     csrf: "word",
     expires_ms: NOW + 3_600_000,
+    now_ms: NOW,
     demo: options.demo ?? false,
   };
   known.value = true;

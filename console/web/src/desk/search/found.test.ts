@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Found, grouped, moved, pageOf } from "./found";
+import { exactly, type Found, grouped, moved, pageOf } from "./found";
 
 const found = (kind: Found["kind"], id: string, home_id: string | null = null): Found => ({
   kind, id, home_id, open_incident_id: null, title_zh: id, title_en: id, detail_zh: "", detail_en: "",
@@ -17,6 +17,18 @@ describe("what is found", () => {
     expect(pageOf(found("order", "QX-260402-0017"))).toBe("/desk/orders/QX-260402-0017");
     expect(pageOf(found("incident", "abc"))).toBe("/desk/incidents/abc");
     expect(pageOf(found("device", "M1", "h1"))).toBe("/desk/homes/h1#M1");
+  });
+});
+
+describe("a home that was typed", () => {
+  const home = { ...found("home", "home-0002"), title_zh: "芙蓉区 云栖花园 3栋 2单元 502室", detail_zh: "户号 4301000002 · 云栖社区" };
+
+  it("is named by its room or its household number, whole", () => {
+    for (const typed of ["云栖花园3栋2单元502", "云栖 502", "３－２－５０２", "4301000002", "户号4301000002"]) expect(exactly(home, typed), typed).toBe(true);
+  });
+
+  it("is not named by a part, a building, a name or another number", () => {
+    for (const typed of ["云栖花园", "云栖花园3栋", "云栖 50", "430100000", "4栋502", "13800001234", ""]) expect(exactly(home, typed), typed).toBe(false);
   });
 });
 

@@ -39,3 +39,17 @@ export function moved(at: number, by: 1 | -1, count: number): number {
 }
 
 export const SHORTEST = 2;
+
+const numbersOf = (text: string): string[] => text.normalize("NFKC").match(/\d+/g) ?? [];
+
+/**
+ * Whether what was typed names this very home: its room or its household number is in it, and every number in it is one of the home's own,
+ * whole. "3-501" is not exactly 3-5012, and a building or a name alone is nobody's home.
+ */
+export function exactly(home: Found, typed: string): boolean {
+  const room = numbersOf(home.title_zh).at(-1);
+  const household = numbersOf(home.detail_zh).filter((number) => number.length > 4);
+  const own = new Set([home.title_zh, home.detail_zh, home.id].flatMap(numbersOf));
+  const asked = numbersOf(typed);
+  return asked.every((number) => own.has(number)) && asked.some((number) => number === room || household.includes(number));
+}

@@ -1,5 +1,8 @@
 // What the phone keeps: acts that are not sent yet, today's orders, drafts, and what became of acts. In IndexedDB; where there is none
 // (a private window, a web view that forbids it), in memory, and the page says that nothing survives its end.
+//
+// A browser may close the database under a page that lives (a newer page in another window, iOS after a sleep, a full disk): whatever
+// fails is tried once more on a database opened anew. What fails then too is thrown, and whoever asked says so to the technician.
 
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Act, NewAct, PictureName, Refused, StepName } from "./act";
@@ -25,6 +28,8 @@ export interface Kept {
   note<T>(name: string): Promise<T | undefined>;
   setNote(name: string, value: unknown): Promise<void>;
   dropNote(name: string): Promise<void>;
+  /** Every note whose name begins so. */
+  dropNotes(prefix: string): Promise<void>;
 }
 
 interface Shape extends DBSchema {
@@ -38,53 +43,81 @@ const PASTS_MAX = 400;
 
 export async function openKept(name: string = DATABASE): Promise<Kept> {
   try {
-    const db = await openDB<Shape>(name, 1, {
-      upgrade(fresh) {
-        fresh.createObjectStore("acts", { keyPath: "no", autoIncrement: true });
-        fresh.createObjectStore("pasts", { autoIncrement: true }).createIndex("orderNo", "orderNo");
-        fresh.createObjectStore("notes");
-      },
-      // A newer page in another window must not wait for this one.
-      blocking: () => db.close(),
-    });
-    return inDatabase(db);
+    return inDatabase(await open(name), () => open(name));
   } catch {
     return inMemory();
   }
 }
 
-function inDatabase(db: IDBPDatabase<Shape>): Kept {
+type Database = IDBPDatabase<Shape>;
+
+async function open(name: string): Promise<Database> {
+  const db: Database = await openDB<Shape>(name, 1, {
+    upgrade(fresh) {
+      fresh.createObjectStore("acts", { keyPath: "no", autoIncrement: true });
+      fresh.createObjectStore("pasts", { autoIncrement: true }).createIndex("orderNo", "orderNo");
+      fresh.createObjectStore("notes");
+    },
+    // A newer page in another window must not wait for this one.
+    blocking: () => db.close(),
+  });
+  return db;
+}
+
+function inDatabase(first: Database, openAnew: () => Promise<Database>): Kept {
+  let db = first;
+  let opening: Promise<void> | null = null;
+
+  async function tried<T>(work: (on: Database) => Promise<T>, again: (on: Database) => Promise<T> = work): Promise<T> {
+    const used = db;
+    try {
+      return await work(used);
+    } catch {
+      if (used === db) {
+        opening ??= openAnew().then((opened) => {
+          used.close();
+          db = opened;
+        }).finally(() => (opening = null));
+        await opening;
+      }
+      return await again(db);
+    }
+  }
+
   return {
     lasting: true,
-    acts: () => db.getAll("acts"),
-    async add(act) {
-      // On disk before anybody is told that it is kept.
-      const writing = db.transaction("acts", "readwrite", { durability: "strict" });
-      const no = await writing.store.add(act as Act);
-      await writing.done;
-      return { ...act, no };
-    },
-    async put(act) {
-      await db.put("acts", act);
-    },
-    async end(act, past) {
-      const writing = db.transaction(["acts", "pasts"], "readwrite");
-      await writing.objectStore("acts").delete(act.no);
-      const pasts = writing.objectStore("pasts");
-      await pasts.add(past);
-      if ((await pasts.count()) > PASTS_MAX) {
-        const oldest = await pasts.openCursor();
-        await oldest?.delete();
-      }
-      await writing.done;
-    },
-    pasts: (orderNo) => db.getAllFromIndex("pasts", "orderNo", orderNo),
-    note: async <T>(name: string) => (await db.get("notes", name)) as T | undefined,
-    async setNote(name, value) {
-      await db.put("notes", value, name);
-    },
-    dropNote: (name) => db.delete("notes", name),
+    acts: () => tried((on) => on.getAll("acts")),
+    // A try whose end was not heard may have been kept all the same: the key says which act it was.
+    add: (act) => tried((on) => added(on, act), async (on) => (await on.getAll("acts")).find((each) => each.key === act.key) ?? added(on, act)),
+    put: (act) => tried(async (on) => void (await on.put("acts", act))),
+    end: (act, past) => tried((on) => ended(on, act, past)),
+    pasts: (orderNo) => tried((on) => on.getAllFromIndex("pasts", "orderNo", orderNo)),
+    note: <T>(name: string) => tried(async (on) => (await on.get("notes", name)) as T | undefined),
+    setNote: (name, value) => tried(async (on) => void (await on.put("notes", value, name))),
+    dropNote: (name) => tried((on) => on.delete("notes", name)),
+    dropNotes: (prefix) => tried((on) => on.delete("notes", IDBKeyRange.bound(prefix, `${prefix}\uffff`))),
   };
+}
+
+async function added(db: Database, act: NewAct): Promise<Act> {
+  // On disk before anybody is told that it is kept.
+  const writing = db.transaction("acts", "readwrite", { durability: "strict" });
+  const [no] = await Promise.all([writing.store.add(act as Act), writing.done]);
+  return { ...act, no };
+}
+
+async function ended(db: Database, act: Act, past: Past): Promise<void> {
+  const writing = db.transaction(["acts", "pasts"], "readwrite");
+  const write = async (): Promise<void> => {
+    await writing.objectStore("acts").delete(act.no);
+    const pasts = writing.objectStore("pasts");
+    await pasts.add(past);
+    if ((await pasts.count()) > PASTS_MAX) {
+      const oldest = await pasts.openCursor();
+      await oldest?.delete();
+    }
+  };
+  await Promise.all([write(), writing.done]);
 }
 
 export function inMemory(): Kept {
@@ -115,6 +148,9 @@ export function inMemory(): Kept {
     },
     async dropNote(name) {
       notes.delete(name);
+    },
+    async dropNotes(prefix) {
+      for (const name of [...notes.keys()]) if (name.startsWith(prefix)) notes.delete(name);
     },
   };
 }

@@ -1,6 +1,7 @@
 // One try to send an act over the API, as an outcome that act.ts understands. Never throws.
 
 import { changeHeaders, get, refusalOf, send } from "@/shared/api";
+import { deadline } from "@/shared/deadline";
 import { readSession } from "@/shared/session";
 import type { Act, Outcome } from "./act";
 import { isStep } from "./act";
@@ -55,7 +56,7 @@ async function sendNow(act: Act): Promise<Outcome> {
         ...(place ? { "X-Lon": String(place.lon), "X-Lat": String(place.lat), "X-Datum": place.datum } : {}),
       },
       body: bytes,
-      signal: AbortSignal.timeout(PICTURE_MS),
+      signal: deadline(PICTURE_MS),
     });
     return { kind: "sent" };
   }
@@ -63,14 +64,14 @@ async function sendNow(act: Act): Promise<Outcome> {
     method: "POST",
     headers: { ...changeHeaders(act.key), "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify({ ...act.body, happened_ms: act.happenedMs }),
-    signal: AbortSignal.timeout(STEP_MS),
+    signal: deadline(STEP_MS),
   });
   const answered = (await response.json()) as Answered;
   return response.status === 202 ? { kind: "put", requestId: answered.request_id } : { kind: "sent" };
 }
 
 async function askAgain(requestId: string, nowMs: () => number): Promise<Outcome> {
-  const asked = await get<Asked>(`/requests/${requestId}`, {}, { signal: AbortSignal.timeout(STEP_MS) });
+  const asked = await get<Asked>(`/requests/${requestId}`, {}, { signal: deadline(STEP_MS) });
   if (asked.state === "pending") return { kind: "put", requestId };
   if (asked.state === "done") return { kind: "sent" };
   const said = asked.answer ?? {};

@@ -17,7 +17,11 @@ export interface Outside {
   nowMs(): number;
   /** Runs one sender at a time over all windows of this phone. */
   alone?(work: () => Promise<void>): Promise<void>;
+  /** What is kept could not be read or written, twice; it is tried again. Nothing that was kept is forgotten. */
+  broken?(error: unknown): void;
 }
+
+const BROKEN_MS = 5000;
 
 export type Told = (acts: Act[], ended: { act: Act; outcome: Outcome } | null) => void;
 
@@ -34,10 +38,10 @@ export class Sender {
     private readonly told: Told,
   ) {}
 
-  /** Keep an act. It is on the phone's disk when this resolves; sending follows by itself. */
+  /** Keep an act. It is on the phone's disk when this resolves, and on no account when it rejects; sending follows by itself. */
   async take(act: NewAct): Promise<Act> {
     const taken = await this.kept.add(act);
-    await this.tell(null);
+    await this.show();
     this.kick();
     return taken;
   }
@@ -48,7 +52,10 @@ export class Sender {
     clearTimeout(this.timer);
     this.wanted = true;
     if (this.running !== null) return;
-    this.running = this.run().finally(() => {
+    this.running = this.run().catch((error: unknown) => {
+      this.failed(error);
+      if (!this.stopped) this.timer = setTimeout(() => this.kick(), BROKEN_MS);
+    }).finally(() => {
       this.running = null;
       if (this.wanted && !this.stopped) this.kick();
     });
@@ -67,14 +74,14 @@ export class Sender {
   /** The technician wants a refused act sent once more. */
   async again(act: Act): Promise<void> {
     await this.kept.put(again(act, this.outside.newKey()));
-    await this.tell(null);
+    await this.show();
     this.kick();
   }
 
   /** The technician has read the refusal and gives the act up. */
   async drop(act: Act): Promise<void> {
     await this.kept.end(act, this.past(act, "dropped"));
-    await this.tell(null);
+    await this.show();
     this.kick();
   }
 
@@ -123,6 +130,16 @@ export class Sender {
 
   private past(act: Act, end: Past["end"]): Past {
     return { orderNo: act.orderNo, what: act.what, happenedMs: act.happenedMs, end, atMs: this.outside.nowMs(), refused: act.refused };
+  }
+
+  /** What was kept is kept, also where the list cannot be read now. */
+  private show(): Promise<void> {
+    return this.tell(null).catch((error: unknown) => this.failed(error));
+  }
+
+  private failed(error: unknown): void {
+    if (this.outside.broken === undefined) throw error;
+    this.outside.broken(error);
   }
 
   private async tell(ended: { act: Act; outcome: Outcome } | null): Promise<void> {

@@ -24,6 +24,11 @@ export interface Stamp {
 
 const AGREE_MS = 2000;
 
+/** Whether both clocks of the phone ran alike between two moments of one life: it did not sleep and its clock was not set. */
+export function agree(from: Pick<Stamp, "wallMs" | "monoMs">, to: Pick<Stamp, "wallMs" | "monoMs">): boolean {
+  return Math.abs(to.wallMs - from.wallMs - (to.monoMs - from.monoMs)) <= AGREE_MS;
+}
+
 /** Real ms from an anchor to a stamp, by whichever clock can be believed. Never negative. */
 function elapsed(from: Anchor, to: Pick<Stamp, "wallMs" | "monoMs" | "life">): number {
   const wall = to.wallMs - from.wallMs;
