@@ -277,7 +277,11 @@ BROKEN: dict[type[Device], set[str]] = {
 
 async def test_a_device_that_breaks_a_point_is_caught_at_it(broker: TestBroker) -> None:
     # All of them in one test and at once: each waits for most of its time.
-    reports = await _examined_beside(broker, *BROKEN, rhythm={IgnoresRepeats: replace(PATIENT, answer_s=6.0)})
+    undone: dict[type[Device], Rhythm] = {
+        IgnoresRepeats: replace(PATIENT, answer_s=6.0),
+        SameBoot: replace(PATIENT, act_s=1.0, connect_s=10.0),
+    }
+    reports = await _examined_beside(broker, *BROKEN, rhythm=undone)
     for kind, report in zip(BROKEN, reports, strict=True):
         assert BROKEN[kind] <= set(report.broken), (kind.__name__, told(report))
         assert not report.ok, kind.__name__
