@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench scenarios storm pictures clean
+.PHONY: help setup run test lint bench scenarios storm timescale pictures clean
 
 help: ## this list · 本列表
 	@echo "make run     set up, then the whole loop with a simulated district: http://127.0.0.1:8080/ · 一键运行"
@@ -16,6 +16,7 @@ help: ## this list · 本列表
 	@echo "make bench   the benchmarks · 性能基准"
 	@echo "make scenarios  every scenario on a platform of its own, one table; ARGS=--broken: each broken one must turn red · 全部场景"
 	@echo "make storm   a thousand homes leak while every part is killed at random · 千户风暴，其间随机杀进程"
+	@echo "make timescale  migrations, writing and reading of readings on a real TimescaleDB (WebAssembly) beside PostgreSQL · 在真实 TimescaleDB 上核对读数存储"
 	@echo "make pictures  a picture of every page, in both languages, at three widths, into screenshots/ · 各页面截图"
 	@echo "make clean   remove what the set-up made; data in .data stays · 清理，保留数据"
 	@echo "PYTHON=...   another interpreter · 指定解释器;  ARGS=\"...\"  passed on · 传给命令的参数"
@@ -31,7 +32,7 @@ test: setup
 	@$(MAKE) --no-print-directory lint
 ifeq ($(ARGS),)
 	@$(BIN)/python -m deploy.pages --test
-	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser
+	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser --ignore tests/timescale
 	@$(BIN)/python -m pytest tests/scenarios
 	@$(BIN)/python -m tests.browser.chromium
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
@@ -53,12 +54,16 @@ scenarios: setup
 	@exec $(BIN)/gas-sentinel simulate scenarios $(ARGS)
 
 storm: setup
-	@exec $(BIN)/gas-sentinel simulate run storm-1000 --kill line,dispatch,voice,broker,postgres $(ARGS)
+	@exec $(BIN)/gas-sentinel simulate run storm-1000 --kill line,dispatch,voice,console,broker,postgres $(ARGS)
+
+timescale: setup
+	@$(BIN)/python -m tests.timescale.server
+	@exec $(BIN)/python -m pytest tests/timescale $(ARGS)
 
 pictures: setup
 	@$(BIN)/python -m tests.browser.chromium
 	@exec $(BIN)/python -m tests.browser.pictures $(ARGS)
 
 clean:
-	rm -rf .venv .cache console/pages console/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache console/pages console/web/node_modules tests/timescale/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.data/*' -prune -exec rm -rf {} +

@@ -1,17 +1,17 @@
 """``python -m deploy.icons [FOLDER]``: the PNG icons of the technician's app, drawn from ``icon.svg`` by a Chromium.
 
 Decides which icons there are and how much of each the drawing fills. Run by hand when the drawing changes; what it made is committed.
-Needs the development packages (playwright) and a Chromium on PATH; loads nothing from anywhere.
+Needs the development packages (playwright) and a Chromium; loads nothing from anywhere.
 """
 
 import argparse
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from core.errors import UserError
+from deploy.embedded.chromium_program import find
 from deploy.terminal import Terminal, result, spoken_language
 
 PUBLIC: Final = Path(__file__).resolve().parent.parent / "console" / "web" / "public"
@@ -19,7 +19,6 @@ DRAWING: Final = PUBLIC / "icon.svg"
 ICONS: Final = PUBLIC / "field" / "icons"
 GROUND: Final = "#10202c"
 """The drawing's own ground, on to the edge where a phone cuts an icon into a shape of its own."""
-_CHROMIUMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +56,7 @@ def draw(folder: Path) -> list[Path]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise UserError("缺少 playwright：请先执行 make setup", "playwright is not installed: run 'make setup'") from None
-    chromium = next((found for name in _CHROMIUMS if (found := shutil.which(name))), None)
-    if chromium is None:
-        raise UserError(
-            "找不到 Chromium：请执行 sudo apt-get install chromium", "there is no Chromium: run 'sudo apt-get install chromium'"
-        )
+    chromium = find()
     drawing = DRAWING.read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
     made = []
@@ -79,7 +74,7 @@ def draw(folder: Path) -> list[Path]:
 
 def main() -> int:
     """Exit status 0, or 2 with what to do."""
-    parser = argparse.ArgumentParser(description="绘制技术员应用的图标 / draw the icons of the technician's app")
+    parser = argparse.ArgumentParser(description="绘制抢修人员应用的图标 / draw the icons of the technician's app")
     parser.add_argument("folder", nargs="?", type=Path, default=ICONS, help="写到哪里 / where to (default: %(default)s)")
     asked = parser.parse_args()
     try:

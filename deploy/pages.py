@@ -112,8 +112,13 @@ def _packages_due() -> bool:
 
 
 def _npm(*words: str) -> None:
+    npm(WEB, *words)
+
+
+def npm(folder: Path, *words: str) -> None:
+    """Run the wheel's npm in a folder with a ``package.json``. Raises UserError with the last lines of what it said."""
     program = node()
-    npm = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    script = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     environment = {
         **os.environ,
         "PATH": os.pathsep.join((str(program.parent), os.environ.get("PATH", os.defpath))),
@@ -126,8 +131,8 @@ def _npm(*words: str) -> None:
     log = CACHE / "pages.log"
     try:
         done = subprocess.run(
-            [str(program), str(npm), *words],
-            cwd=WEB,
+            [str(program), str(script), *words],
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

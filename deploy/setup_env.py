@@ -198,7 +198,7 @@ def pip_wheel() -> "str | None":
         return None
     into = os.path.join(CACHE, "pip")
     for packages in (Packages(Path(CACHE)), Packages(Path(CACHE), own_lists=True)):
-        if packages.ready() and packages.unpack("python3-pip-whl", Path(into)):
+        if packages.ready() and packages.unpack(Path(into), "python3-pip-whl"):
             found = sorted(glob.glob(into + WHEELS))
             if found:
                 return found[-1]

@@ -1,7 +1,9 @@
-"""Real parts for every test: one PostgreSQL and one broker a run, a fresh database a test."""
+"""Real parts for every test: one PostgreSQL and one broker a run, a fresh database a test; and the longest tests first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +13,43 @@ from deploy.embedded.testing import TestBroker, TestPostgres, start_test_broker,
 # How quick this machine is at the moment is no property of the code: neither a slow draw nor a slow example fails a test.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+LONGEST: Final = (
+    "tests/alarm_engine/test_machine_journal.py",
+    "tests/dispatch/test_whole_call.py",
+    "tests/deploy/test_certificates.py::test_up_opens_the_door",
+    "tests/faults",
+    "tests/deploy/test_access.py::test_users_by_command",
+    "tests/gateway/test_conformance.py",
+    "tests/dispatch/test_storm.py",
+    "tests/console/test_contract.py",
+    "tests/alarm_engine/test_machine.py",
+    "tests/deploy/test_up.py",
+)
+"""How the names of the tests begin that take ten seconds and more, the longest first: one that begins last is waited for alone."""
+
+
+def longest_first(names: Sequence[str], workers: int) -> list[str]:
+    """The names of tests in an order in which each of several processes begins with its share of the longest.
+
+    ``--dist worksteal`` hands the list out in as many equal parts as there are processes, and each part is begun at its head.
+    """
+    long = [name for start in LONGEST for name in names if name.startswith(start)]
+    short = iter([name for name in names if not name.startswith(LONGEST)])
+    ordered: list[str] = []
+    for worker in range(workers):
+        part = (len(names) - len(ordered)) // (workers - worker)
+        head = long[worker::workers]
+        ordered += [*head, *islice(short, max(0, part - len(head)))]
+    return [*ordered, *short]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest first, where processes share the tests."""
+    if (shared := getattr(config, "workerinput", None)) is not None:
+        places = {name: place for place, name in enumerate(longest_first([item.nodeid for item in items], shared["workercount"]))}
+        items.sort(key=lambda item: places[item.nodeid])
 
 
 @pytest.fixture(scope="session")

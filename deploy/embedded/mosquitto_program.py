@@ -1,7 +1,6 @@
 """Where mosquitto comes from: installed, or unpacked without root from the distribution's own packages.
 
-Decides which program to run and with which libraries. Library packages are named differently by each release, so they are asked
-for and never listed here. Knows nothing of its configuration.
+Decides which program to run and with which libraries. Knows nothing of its configuration.
 """
 
 import os
@@ -13,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.account import Say, silence
-from deploy.embedded.packages import Packages, available, install, installed
+from deploy.embedded.packages import Packages, available, install, library_folders
 from deploy.terminal import result
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "mosquitto"
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/sbin")
-_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +70,11 @@ def obtain(cache: Path = CACHE, say: Say = silence) -> Mosquitto | None:
 
 
 def _unpack(apt: Packages, cache: Path) -> bool:
-    """Unpack mosquitto, then the libraries that it misses, level by level of its dependencies."""
+    """Unpack mosquitto and the libraries that it misses."""
     fresh = cache.with_name(f"{cache.name}.{os.getpid()}")
     try:
-        if not apt.unpack("mosquitto", fresh):
-            return False
-        level, seen = apt.libraries_of("mosquitto"), set[str]()
-        for _ in range(_DEPTH):
-            if _in_cache(fresh) is not None:
-                break
-            for name in level:
-                if name not in seen and not installed(name):
-                    apt.unpack(name, fresh)
-            seen.update(level)
-            level = [deeper for name in level for deeper in apt.libraries_of(name) if deeper not in seen]
-        if _in_cache(fresh) is None:
+        libraries = [name for name in apt.missing("mosquitto") if name.startswith("lib")]
+        if not apt.unpack(fresh, "mosquitto", *libraries) or _in_cache(fresh) is None:
             return False
         shutil.rmtree(cache, ignore_errors=True)
         fresh.rename(cache)
@@ -99,8 +87,7 @@ def _in_cache(cache: Path) -> Mosquitto | None:
     program = cache / "usr" / "sbin" / "mosquitto"
     if not program.is_file():
         return None
-    folders = {path.parent for pattern in ("usr/lib/**/*.so*", "lib/**/*.so*") for path in cache.glob(pattern)}
-    found = Mosquitto(program, cache, tuple(sorted(folders)))
+    found = Mosquitto(program, cache, tuple(library_folders(cache)))
     return found if _runs(found) else None
 
 

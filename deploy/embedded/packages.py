@@ -1,15 +1,18 @@
 """Packages of Debian and Ubuntu, fetched and unpacked into a folder of ours by an ordinary user.
 
-Standard library alone, and no import of ours: the set-up uses it before anything is installed. Every call ends within two minutes.
+Standard library alone, and no import of ours: the set-up uses it before anything is installed. Every call ends: a download within ten
+minutes, anything else within two.
 """
 
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 _SECONDS = 120.0
+_DOWNLOAD_SECONDS = 600.0
 
 
 class Packages:
@@ -42,21 +45,29 @@ class Packages:
             (self._folder / "apt" / part).mkdir(parents=True, exist_ok=True)
         return _said(["apt-get", *self._options, "update"]) is not None
 
-    def unpack(self, package: str, into: Path) -> bool:
-        """Fetch a package and lay its files out below ``into``. False when it cannot be had."""
-        downloads = self._folder / "packages"
-        downloads.mkdir(parents=True, exist_ok=True)
-        if _said(["apt-get", *self._options, "download", package], cwd=downloads) is None:
-            return False
-        # The file name carries the version, and several of them may lie here.
-        files = sorted(downloads.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
-        return bool(files) and _said(["dpkg", "-x", str(files[-1]), str(into)]) is not None
+    def missing(self, *packages: str) -> list[str]:
+        """What of these packages, and of all that they need, this machine has not installed, in any version. Empty where apt knows no way.
 
-    def libraries_of(self, package: str) -> list[str]:
-        """The library packages that a package depends on directly."""
-        said = _said(["apt-cache", *self._options, "depends", "--no-recommends", "--no-suggests", "--no-conflicts", package])
-        names = re.findall(r"^ *\|?(?:Pre)?Depends: ([a-z0-9.+-]+)", said or "", flags=re.MULTILINE)
-        return [name for name in dict.fromkeys(names) if name.startswith("lib")]
+        Library packages are named differently by each release, so apt is asked for them and they are never listed.
+        """
+        said = _said(["apt-get", *self._options, "--simulate", "--no-install-recommends", "install", *packages])
+        # What would only be brought to a newer version has the older one in brackets behind its name.
+        return re.findall(r"^Inst (\S+) \(", said or "", flags=re.MULTILINE)
+
+    def unpack(self, into: Path, *packages: str) -> bool:
+        """Fetch packages and lay their files out below ``into``. False when one of them cannot be had."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="packages.", dir=self._folder) as folder:
+            downloads = Path(folder)
+            if _said(["apt-get", *self._options, "download", *packages], cwd=downloads, seconds=_DOWNLOAD_SECONDS) is None:
+                return False
+            files = sorted(downloads.glob("*.deb"))
+            return len(files) == len(set(packages)) and all(_said(["dpkg", "-x", str(file), str(into)]) is not None for file in files)
+
+
+def library_folders(unpacked: Path) -> list[Path]:
+    """The folders with shared libraries below a folder that packages were unpacked to, for LD_LIBRARY_PATH."""
+    return sorted({path.parent for pattern in ("usr/lib/**/lib*.so*", "lib/**/lib*.so*") for path in unpacked.glob(pattern)})
 
 
 def available() -> bool:
@@ -64,19 +75,14 @@ def available() -> bool:
     return shutil.which("apt-get") is not None and shutil.which("dpkg") is not None
 
 
-def installed(package: str) -> bool:
-    """Whether the distribution has a package installed."""
-    said = _said(["dpkg-query", "-W", "-f", "${Status}", package])
-    return said is not None and said.startswith("install ok installed")
-
-
-def install(package: str) -> bool:
-    """Install a package for the whole machine; needs root."""
+def install(*packages: str) -> bool:
+    """Install packages for the whole machine; needs root."""
     os.environ.setdefault("DEBIAN_FRONTEND", "noninteractive")
-    return _said(["apt-get", "install", "-y", "--no-install-recommends", package]) is not None
+    _said(["apt-get", "update"])  # a machine that never did this has no lists; one whose lists are good enough goes on without
+    return _said(["apt-get", "install", "-y", "--no-install-recommends", *packages], seconds=_DOWNLOAD_SECONDS) is not None
 
 
-def _said(command: list[str], cwd: Path | None = None) -> str | None:
+def _said(command: list[str], cwd: Path | None = None, seconds: float = _SECONDS) -> str | None:
     """What a program of the distribution printed; None when it failed or took too long."""
     try:
         done = subprocess.run(
@@ -88,7 +94,7 @@ def _said(command: list[str], cwd: Path | None = None) -> str | None:
             text=True,
             errors="replace",
             check=False,
-            timeout=_SECONDS,
+            timeout=seconds,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -5,7 +5,7 @@ import re
 
 from tests.docs.reading import DOCS, ROOT, table_after
 
-_TABLES = ("runtime", "development", "pages", "programs")
+_TABLES = ("runtime", "development", "pages", "timescale", "programs")
 
 
 def _wanted(file: str) -> set[str]:
@@ -30,6 +30,11 @@ def test_every_development_requirement_has_its_line() -> None:
 def test_every_package_of_the_pages_has_its_line() -> None:
     package = json.loads((ROOT / "console" / "web" / "package.json").read_text(encoding="utf-8"))
     assert _told("pages") == {*package["dependencies"], *package["devDependencies"]}
+
+
+def test_every_package_of_the_timescale_check_has_its_line() -> None:
+    package = json.loads((ROOT / "tests" / "timescale" / "package.json").read_text(encoding="utf-8"))
+    assert _told("timescale") == set(package["dependencies"])
 
 
 def test_the_programs_beside_python_have_theirs() -> None:

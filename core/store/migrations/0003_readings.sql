@@ -4,9 +4,12 @@
 
 DO $do$
 DECLARE
-    -- Installed but not preloaded, it cannot be created: then partitions serve as well.
-    timescale boolean := EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-        AND current_setting('shared_preload_libraries') LIKE '%timescaledb%';
+    -- Who has created it in this database wants it used. Installed but not preloaded, it cannot be created: then partitions serve as
+    -- well. pg_settings, because current_setting() is refused to a role that may not read this one; such a role has the extension
+    -- created for it, or has partitions.
+    timescale boolean := EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+        OR EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+            AND EXISTS (SELECT FROM pg_settings WHERE name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%');
     partitioned text := CASE WHEN timescale THEN '' ELSE ' PARTITION BY RANGE (ts)' END;
 BEGIN
     IF timescale THEN
