@@ -139,9 +139,11 @@ class Conditions:
     # -- time ------------------------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Once a second: whose silence became too long, whose preheat lasts; write down what began and ended. Bounded, some ms at most."""
+        """Once a second: whose silence became too long, whose preheat lasts; write down what began and ended. Bounded, some ms at most.
+
+        Whom to watch is told by :meth:`enlist`, on the line's faster timer.
+        """
         self._listen()
-        self.enlist()
         self._hubs_lost()
         for slot, watch in self._wheel.turn(self._listened, _MOST_A_TICK):
             if watch.slot == slot:
@@ -201,6 +203,8 @@ class Conditions:
             gone, device = self._hubs_gone.get(hub), self._state.registry.devices[device_id]
             watch = self._watches.get(device_id) or self._enlist(device)
             if gone is not None and watch is not None and device.account == hub and (watch.heard <= gone[0] or not watch.spoke):
+                if self._state.settings.exercise_hub_loss_unseen and self._state.registry.homes[watch.home_id].simulated:
+                    continue
                 self._fall_silent(watch, "hub_will", gone[1])
 
     # -- who is watched --------------------------------------------------------------------------------------------------------

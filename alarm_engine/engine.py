@@ -12,7 +12,6 @@ from alarm_engine import metrics
 from alarm_engine.forgotten_closes import ForgottenCloses
 from alarm_engine.hold_book import HoldBook
 from alarm_engine.incident import CommandRecord, Incident
-from alarm_engine.judgement.alarm_table import ALARM_TABLE
 from alarm_engine.judgement.leak import blind_over_set_point, leak_grounds, says_normal
 from alarm_engine.leaks import Leaks
 from alarm_engine.openings import Openings
@@ -162,6 +161,20 @@ class Engine:
             self.holds.heard(device.home_id, item, rows)
             if rows:
                 state.keeper.put(rows)
+        if item.valve == "open" and device.home_id in state.holds:
+            self._seen_open(item, device, incident)
+
+    def _seen_open(self, item: AlarmItem | MeterReading, device: Device, incident: Incident | None) -> None:
+        """Open although its home is held: by a hand at the meter, unless a close or an open of ours is still awaited."""
+        home = self.state.registry.homes.get(device.home_id or "")
+        if home is None or home.meter_id != device.device_id:
+            return
+        if incident is None:
+            awaited = device.device_id in self.state.loose_closes
+        else:
+            awaited = incident.valve != "opened" or (incident.opening is not None and incident.opening.under_way)
+        if not awaited:
+            self._triage.held_open(item, home, incident)
 
     def _heard_loose(self, item: AlarmItem | MeterReading, device: Device) -> None:
         record = self.state.loose_closes.get(device.device_id)
@@ -222,14 +235,22 @@ class Engine:
         for place in places:
             incident = self.state.open_by_place[place]
             home = self.state.registry.homes.get(place)
-            meter = None if home is None or not ALARM_TABLE[incident.kind].close else self.state.registry.meter_of(home)
+            meter = None if home is None else self.state.registry.meter_of(home)
             wanted = incident.close is not None or incident.valve == "no_meter"
-            if meter is None or meter.device_id == incident.meter_id or not wanted:
-                continue
+            if meter is not None and meter.device_id != incident.meter_id and wanted:
+                self.close_again(incident, "meter_exchanged")
+
+    def close_again(self, incident: Incident, reason: str, by: str = "line") -> None:
+        """A new close for an open incident: of the meter that hangs in its home now or, where none does, of the one that it froze."""
+        home = self.state.registry.homes.get(incident.place)
+        meter = None if home is None else self.state.registry.meter_of(home)
+        rows = Rows()
+        if meter is not None and meter.device_id != incident.meter_id:
             before, incident.meter_id = incident.meter_id, meter.device_id
             at_ms = self.state.clock.now_ms()
-            rows = Rows(events=[event(incident.incident_id, at_ms, "meter_exchanged", before=before, after=meter.device_id)])
-            self.valves.next_attempt(incident, "meter_exchanged")
+            rows.events.append(event(incident.incident_id, at_ms, "meter_exchanged", before=before, after=meter.device_id))
+        self.valves.next_attempt(incident, reason, by)
+        if rows:
             self.state.keeper.put(rows)
 
     def _registry_tick(self) -> None:

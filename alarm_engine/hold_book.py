@@ -74,9 +74,17 @@ class HoldBook:
             return
         if paid and (arrears := in_force.get(("arrears", ""))) is not None:
             self.lift(arrears, "payment", at_ms, by, f"credit {credit:.2f}", rows)
+            if self._state.settings.exercise_payment_lifts_safety:
+                self._lift_for_money(home_id, at_ms, by, rows)
         if item.valve == "open":
             for lifted in resident_opened(in_force):
                 self.lift(in_force[lifted], "resident", at_ms, by, "opened at the meter", rows)
+
+    def _lift_for_money(self, home_id: str, at_ms: int, by: str, rows: Rows) -> None:
+        """An exercise, for simulated homes: what no payment may ever do."""
+        home, safety = self._state.registry.homes.get(home_id), self._state.holds.get(home_id, {}).get(("safety", ""))
+        if home is not None and home.simulated and safety is not None:
+            self.lift(safety, "test", at_ms, by, "exercise: money taken for a passed test", rows)
 
     def _note(self, home_id: str, at_ms: int, rows: Rows, kind: str, record: HoldRecord, by: str, why: str | None = None) -> None:
         incident = self._state.open_by_place.get(home_id)

@@ -166,6 +166,11 @@ class Incident:
         """Whether the meter has reported its valve closed since it was last open. ``reported_closed_ms`` keeps the first time."""
         return self.valve == "reported_closed"
 
+    @property
+    def detectors(self) -> set[str]:
+        """The detectors of its home as they were when it began, and whatever device has reported since that it leaks."""
+        return {*self.devices, *(self.home.detector_ids if self.home is not None else ())}
+
     def row(self) -> Row:
         """The row of ``incidents``."""
         return {

@@ -18,8 +18,8 @@ import structlog
 from pydantic_core import to_json
 
 from alarm_engine import metrics
-from alarm_engine.ledger import Entry, Ledger, lists
-from alarm_engine.rows import Rows
+from alarm_engine.ledger import Entry, Ledger
+from alarm_engine.rows import Rows, lists, storable
 from alarm_engine.state import Done
 from core.journal import Journal, JournalError, Record
 
@@ -224,11 +224,12 @@ class Keeper:
     async def _rewrite(self) -> None:
         journal = self._own
         taken: list[Entry] = []
+        for _ in iter(self._ledger.merge, False):
+            await asyncio.sleep(0)  # a leak may have come in
 
         def everything() -> list[Callable[[], bytes]]:
             # From here on what is put follows this in the log.
             self.trouble = ""
-            self._ledger.merge()
             taken.extend(self._ledger.waiting)
             self._unsynced = []
             return [partial(encode, entry.rows) for entry in taken]
@@ -257,8 +258,11 @@ class Keeper:
 
 
 def encode(rows: Rows) -> bytes:
-    """A bundle as a record of the journal."""
-    return to_json({name: found for name, found in lists(rows).items() if found})
+    """A bundle as a record of the journal, whatever is in it: the database says what is wrong with it."""
+    try:
+        return to_json({name: found for name, found in lists(rows).items() if found})
+    except (ValueError, TypeError):
+        return to_json({name: found for name, found in lists(storable(rows)).items() if found}, fallback=str)
 
 
 def decode(payload: bytes) -> Rows:

@@ -53,13 +53,13 @@ class Leaks:
             # not close a valve that was opened since, nor open an incident that is over.
             metrics.duplicates.inc()
             return
-        opens = self._opens(item, kind)
         if home is not None and ALARM_TABLE[kind].close:
             incident = self._state.open_by_place.get(home.home_id)
             inspected = None
             if incident is not None and not ALARM_TABLE[incident.kind].close:
                 inspected, incident = incident, None
-            sent = self._close_now(opens, home, incident)
+            belongs = self._belongs(item, kind, incident)
+            sent = self._close_now(belongs, home, incident)
             if received is not None and sent is not None:
                 metrics.decision.observe(time.perf_counter() - received)
             if inspected is not None:
@@ -67,27 +67,25 @@ class Leaks:
                 self._openings.end(inspected, item.received_ms, "line", "superseded")
         else:
             incident = self._state.open_by_place.get(_place(kind, item, home))
-            sent = None
+            belongs, sent = self._belongs(item, kind, incident), None
         metrics.leaks.labels(lane, grounds).inc()
         if placed.other_account:
             metrics.other_account.inc()
         flags = self._note(item, placed, lane)
         if incident is None:
-            self._open(item, placed, lane, grounds, set_point, kind, opens, sent, flags, done)
+            self._open(item, placed, lane, grounds, set_point, kind, belongs, sent, flags, done)
         else:
             self._again(item, placed, lane, incident, sent, flags, done)
 
     def _frozen(self, item: LeakItem, placed: Placed) -> Placed:
         """Whose detector it was when the open incident of its home began: an import that takes it out of service hides no leak of that."""
-        if placed.device is None or placed.device.account != item.account:
+        place = self._state.places_of_detectors.get(item.device_id)
+        if place is None or placed.device is None or placed.device.account != item.account:
             return placed
-        for incident in self._state.open_by_place.values():
-            if incident.home is None or item.device_id not in incident.home.detector_ids or not ALARM_TABLE[incident.kind].close:
-                continue
-            home = self._state.registry.homes.get(incident.place)
-            if home is not None:
-                return Placed("placed", placed.device, home)
-        return placed
+        home, incident = self._state.registry.homes.get(place), self._state.open_by_place.get(place)
+        if home is None or incident is None or not ALARM_TABLE[incident.kind].close:
+            return placed
+        return Placed("placed", placed.device, home)
 
     def _kind(self, item: LeakItem, placed: Placed) -> IncidentKind:
         view = self._state.devices.views.get(item.device_id)
@@ -99,17 +97,19 @@ class Leaks:
             return "canary"
         return kind
 
-    def _opens(self, item: LeakItem, kind: IncidentKind) -> UUID:
-        """The id of the incident that this item would open. It comes out the same in a second pass after a crash.
+    def _belongs(self, item: LeakItem, kind: IncidentKind, incident: Incident | None) -> UUID:
+        """The id of the incident that is open, or that this item opens. It comes out the same in a second pass after a crash.
 
-        Where the item has no identity, or an incident of this id is over, the time of receipt tells it from what is over.
+        Where the item has no identity, or an incident of its id is over, the time of receipt tells it from what is over.
         """
+        if incident is not None:
+            return incident.incident_id
         opened = incident_id(kind, item.device_id, item.boot, item.seq, item.ts)
         if has_identity(item.identity) and opened not in self._state.closed_lately:
             return opened
         return incident_id(kind, item.device_id, item.boot, item.seq, item.received_ms)
 
-    def _close_now(self, opens: UUID, home: Home, incident: Incident | None) -> CommandRecord | None:
+    def _close_now(self, belongs: UUID, home: Home, incident: Incident | None) -> CommandRecord | None:
         """Send the close unless the valve is reported closed since its last open or a close is on its way."""
         meter = self._state.registry.meter_of(home)
         if meter is None and incident is not None:
@@ -118,12 +118,12 @@ class Leaks:
         if meter is None:
             return None
         if incident is None:
-            return self._valves.close(meter, opens, 1, "leak")
+            return self._valves.close(meter, belongs, 1, "leak")
         opening = incident.opening is not None and incident.opening.under_way
         same_meter = incident.meter_id == meter.device_id
         if same_meter and not opening and (incident.is_closed or (incident.close is not None and incident.close.under_way)):
             return None
-        return self._valves.close(meter, incident.incident_id, incident.attempts + 1, "leak")
+        return self._valves.close(meter, belongs, incident.attempts + 1, "leak")
 
     def _note(self, item: LeakItem, placed: Placed, lane: str) -> tuple[str, ...]:
         """Remember what the device said; returns what its past shows of its counters, its RETAIN flag and a clock that cannot be."""
@@ -242,6 +242,7 @@ class Leaks:
             self._holds.safety(placed.home.home_id, incident.incident_id, item.received_ms, rows)
         if item.device_id not in incident.devices:
             incident.devices.append(item.device_id)
+            state.take_open(incident)
             rows.events.append(event(incident.incident_id, item.received_ms, "device_added", mark=item.device_id, device_id=item.device_id))
         due = now - incident.said_again >= state.settings.leak_again_every_s
         if incident.home is not None and (due or returned or sent is not None):

@@ -1,7 +1,7 @@
 """Writes decisions to the database: everything that waits becomes one set-based statement, in order.
 
 A lost database delays and loses nothing: the statement is repeated until it is committed, and what waits meanwhile is merged, so that
-memory is bounded. A row that the database refuses is found by halving and reported; it holds nobody. With each statement goes the
+memory is bounded. A row that the database refuses is found by halving and reported, alone; it holds nobody. With each statement goes the
 number of the last journal record that it holds, so that a start replays what is missing and nothing else. Sole writer of incidents,
 alarms, commands, incident_events, valve_holds, home_conditions, incident_aliases, outbox and line_journal.
 """
@@ -9,7 +9,7 @@ alarms, commands, incident_events, valve_holds, home_conditions, incident_aliase
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ import structlog
 from pydantic_core import to_json
 
 from alarm_engine import metrics
-from alarm_engine.rows import TABLES, Row, Rows
+from alarm_engine.rows import Rows, count, lists, pieces, storable
 from alarm_engine.state import Done
 from core.clock import Clock
 
@@ -34,9 +34,12 @@ _GATHER_S = 0.01
 _CONNECT_S = 2
 _STATEMENT_S = 10.0
 _MERGE_FROM = 2_000
-_MERGE_LEAST = 100
+_MERGE_AT_ONCE = 100
 _PIECE_ROWS = 200
 _MOST_ROWS = 400_000
+_BY_ID = ("incidents", "commands", "holds", "conditions")
+
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError, TypeError, ValueError)
 
 WRITE = """
 WITH i AS (
@@ -95,6 +98,8 @@ class Entry:
     replayed: bool = False
     """From the journal of an earlier life: it may be in the database already."""
     durable: bool = False
+    taken: bool = False
+    """It is being written: what is decided from now on is not put into it."""
     parts: "list[Entry]" = field(default_factory=list)
     """The bundles in a merged one that were not durable when it was made."""
 
@@ -116,7 +121,7 @@ class Entry:
 
 
 class Ledger:
-    """A queue of bundles and the one task that writes them. ``on_refused`` hears of a bundle that the database will not take.
+    """A queue of bundles and the one task that writes them. ``on_refused`` hears of each row that the database does not take as it is.
 
     ``prepare`` is called with the first connection, before anything is written, and again until it succeeds; what it raises beside
     psycopg errors ends :meth:`run`. ``journal`` names the journal whose record numbers the entries carry.
@@ -127,8 +132,12 @@ class Ledger:
         self._clock = clock
         self._on_refused = on_refused
         self._waiting: deque[Entry] = deque()
+        """What an earlier life left, and what is merged."""
+        self._fresh: deque[Entry] = deque()
+        """Behind it: bundles as they were put."""
         self._writing: list[Entry] = []
-        self._merge_at = _MERGE_FROM
+        self._held: dict[str, dict[UUID, Entry]] = {table: {} for table in _BY_ID}
+        """Which merged entry holds a whole row."""
         self._endless = 0  # rows of the append-only kinds in what waits, since it was last empty
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -158,8 +167,8 @@ class Ledger:
             entry.rows.alarms, entry.rows.events, entry.done, kept = [], [], None, False
         else:
             self._endless += endless
-        self._waiting.append(entry)
-        if len(self._waiting) >= self._merge_at and not self.database_up:
+        (self._waiting if entry.replayed else self._fresh).append(entry)
+        if len(self._fresh) >= _MERGE_FROM + _MERGE_AT_ONCE and not self.database_up:
             self.merge()
         self._idle.clear()
         self._wake.set()
@@ -168,16 +177,16 @@ class Ledger:
     @property
     def depth(self) -> int:
         """Bundles that the database does not have yet."""
-        return len(self._waiting) + len(self._writing)
+        return len(self._waiting) + len(self._fresh) + len(self._writing)
 
     @property
     def waiting(self) -> list[Entry]:
         """Everything that the database does not have yet, in order."""
-        return [*self._writing, *self._waiting]
+        return [*self._writing, *self._waiting, *self._fresh]
 
     def oldest_alarm_s(self) -> float:
         """Age in seconds of the oldest alarm that is durable nowhere; 0 when none waits."""
-        for entries in (self._writing, self._waiting):
+        for entries in (self._writing, self._waiting, self._fresh):
             for entry in entries:
                 for part in entry.parts if entry.merged else (entry,):
                     if part.alarm_received_ms is not None and not part.durable:
@@ -197,15 +206,17 @@ class Ledger:
             await self._prepared()
             self._prepared_once = True
             while True:
-                while self._waiting:
+                while self._waiting or self._fresh:
                     self._writing = self._next_batch()
                     await self._write(self._writing)
                     self._writing = []
-                self._merge_at, self._endless = _MERGE_FROM, 0
+                self._endless = 0
+                for held in self._held.values():
+                    held.clear()
                 self._idle.set()
                 await self._wake.wait()
                 self._wake.clear()
-                if self._waiting and all(entry.number is not None for entry in self._waiting):
+                if self._fresh and all(entry.number is not None for entry in self._fresh):
                     # The journal makes it durable: what follows within moments (an answer to a close) goes with the same statement.
                     await asyncio.sleep(_GATHER_S)
         finally:
@@ -233,36 +244,62 @@ class Ledger:
                 await self._away(error)
 
     def _next_batch(self) -> list[Entry]:
-        batch, size = [self._waiting.popleft()], 0
-        while self._waiting and len(batch) < _MOST_AT_ONCE and (size := size + count(batch[-1].rows)) < _MOST_ROWS_AT_ONCE:
-            batch.append(self._waiting.popleft())
+        batch, size = [self._take()], 0
+        while (self._waiting or self._fresh) and len(batch) < _MOST_AT_ONCE and (size := size + count(batch[-1].rows)) < _MOST_ROWS_AT_ONCE:
+            batch.append(self._take())
         return batch
 
-    def merge(self) -> None:
-        """What waits becomes few bundles: whole rows once each, lists in pieces. Told together, when the last piece is durable."""
-        head = [entry for entry in self._waiting if entry.replayed]
-        tail = [entry for entry in self._waiting if not entry.replayed]
-        if len(tail) < _MERGE_LEAST:
-            return
+    def _take(self) -> Entry:
+        entry = (self._waiting or self._fresh).popleft()
+        entry.taken = True
+        return entry
+
+    def merge(self) -> bool:
+        """The oldest bundles that are not merged yet become few: whole rows once each, lists in pieces. Told together, when the last piece
+        is durable. About a millisecond, however much waits; False when too few are left to be worth it.
+        """
+        if len(self._fresh) < _MERGE_AT_ONCE:
+            return False
+        some = [self._fresh.popleft() for _ in range(_MERGE_AT_ONCE)]
         rows = Rows()
-        for entry in tail:
+        for entry in some:
             rows.add(entry.rows)
-        unheard = [part for entry in tail for part in (entry.parts if entry.merged else [entry]) if not part.durable]
-        numbers = [entry.number for entry in tail if entry.number is not None]
-        merged = [Entry(piece, None, None, time.perf_counter(), merged=True, durable=True) for piece in pieces(rows)]
-        if merged:
-            last = merged[-1]
-            last.number, last.durable, last.parts = max(numbers, default=None), not unheard, unheard
-        for entry in tail:
+        self._put_in_place(rows)
+        # Where everything has found its place in older pieces, an empty one stands for those who wait to be told.
+        merged = [Entry(piece, None, None, time.perf_counter(), merged=True, durable=True) for piece in pieces(rows, _PIECE_ROWS) or [rows]]
+        for piece in merged:
+            for table, held in self._held.items():
+                held.update(dict.fromkeys(getattr(piece.rows, table), piece))
+        last = merged[-1]
+        last.parts = [entry for entry in some if not entry.durable]
+        last.durable, last.number = not last.parts, _position(some)
+        for entry in some:
             # Who still watches over it needs no rows any more.
             entry.rows = Rows()
-        self._waiting = deque([*head, *merged])
-        self._merge_at = max(_MERGE_FROM, 2 * len(self._waiting))
+        self._waiting.extend(merged)
+        return True
+
+    def _put_in_place(self, rows: Rows) -> None:
+        """Whole rows that a merged entry holds already take the place of the older ones there, and are taken out of ``rows``.
+
+        The entry gets rows of its own: those that it had may be on their way to the journal.
+        """
+        own: set[Entry] = set()
+        for table, held in self._held.items():
+            found = getattr(rows, table)
+            for key in [key for key in found if key in held]:
+                entry = held[key]
+                if entry.taken:
+                    continue
+                if entry not in own:
+                    own.add(entry)
+                    entry.rows = entry.rows.apart()
+                getattr(entry.rows, table)[key] = found.pop(key)
 
     async def _write(self, entries: list[Entry]) -> None:
         try:
             await self._commit(entries)
-        except (psycopg.DataError, psycopg.IntegrityError, TypeError, ValueError) as error:
+        except _REFUSED as error:
             await self._halve(entries, error)
             return
         self._passed(entries)
@@ -284,15 +321,21 @@ class Ledger:
             await self._write(entries[middle:])
             return
         entry = entries[0]
-        # A record that an earlier life wrote anew may be many bundles in one.
-        if (entry.merged or entry.replayed) and len(parts := list(pieces(entry.rows, max(1, count(entry.rows) // 2)))) > 1:
-            await self._write([Entry(part, None, None, entry.put_at, merged=True) for part in parts])
+        # What stands alone is one row: all else of a bundle is written.
+        if (rows := count(entry.rows)) > 1:
+            await self._write([Entry(part, None, None, entry.put_at, merged=True) for part in pieces(entry.rows, rows // 2)])
             self._passed(entries)
             return
         metrics.ledger_failures.labels("refused").inc()
-        log.error("bundle refused by the database", error=str(error))
+        log.error("row refused by the database", error=str(error))
         if self._on_refused is not None:
             self._on_refused(entry.rows, str(error))
+        if (mended := storable(entry.rows)) != entry.rows:
+            # Its texts are no reason to lose the row.
+            try:
+                await self._commit([Entry(mended, None, None, entry.put_at)])
+            except _REFUSED as again:
+                log.error("mended in vain", error=str(again))
         self._passed(entries)
 
     async def _commit(self, entries: list[Entry]) -> None:
@@ -348,34 +391,6 @@ class Ledger:
         except (psycopg.Error, TimeoutError):
             self.database_up = False
             await self._drop()
-
-
-def lists(rows: Rows) -> dict[str, list[Row]]:
-    """The rows of a bundle, as one list a table."""
-    found = ((table, getattr(rows, table)) for table in TABLES)
-    return {name: list(value.values()) if isinstance(value, dict) else value for name, value in found}
-
-
-def pieces(rows: Rows, most: int = _PIECE_ROWS) -> Iterable[Rows]:
-    """A bundle cut into bundles of at most ``most`` rows, in the order of the tables."""
-    piece, left = Rows(), most
-    for table in TABLES:
-        value = getattr(rows, table)
-        start, found = 0, list(value.items()) if isinstance(value, dict) else value
-        while start < len(found):
-            taken = found[start : start + left]
-            setattr(piece, table, dict(taken) if isinstance(value, dict) else taken)
-            start, left = start + len(taken), left - len(taken)
-            if left == 0:
-                yield piece
-                piece, left = Rows(), most
-    if piece:
-        yield piece
-
-
-def count(rows: Rows) -> int:
-    """How many rows there are in a bundle."""
-    return sum(len(getattr(rows, table)) for table in TABLES)
 
 
 def _position(entries: list[Entry]) -> int | None:

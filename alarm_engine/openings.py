@@ -54,8 +54,7 @@ class Openings:
         rows.outbox.append(outbox_row(order))
         rows.events.append(event(incident_key, order.at_ms, "order_sent", order=order.order_kind))
         incident.said_again = state.clock.monotonic()
-        state.open_by_place[incident.place] = incident
-        state.incidents[incident_key] = incident
+        state.take_open(incident)
         if incident.kind in HELD_KINDS and incident.place in state.registry.homes:
             self._holds.safety(incident.place, incident_key, incident.received_ms, rows)
         rows.incidents[incident_key] = incident.row()
@@ -81,10 +80,7 @@ class Openings:
         incident.state = "closed"
         incident.closed_ms = at_ms
         incident.outcome = outcome
-        if state.open_by_place.get(incident.place) is incident:
-            del state.open_by_place[incident.place]
-        state.incidents.pop(incident.incident_id, None)
-        state.ended(incident.incident_id)
+        state.drop(incident)
         metrics.open_incidents.labels(incident.kind).dec()
         rows.incidents[incident.incident_id] = incident.row()
         state.keeper.put(rows)

@@ -3,6 +3,9 @@
 Decides what belongs to the picture: open incidents with what is volatile in them, their commands, the last order number of every meter
 that was commanded, devices of homes with an open incident, alarms heard lately, holds in force, words that dispatch has not confirmed.
 Refuses to know files and the database.
+
+Of the alarms heard lately only those that are durable belong to it. One that is not was never acknowledged: its device repeats it, and
+after a crash it is judged again, under the same ids. Remembering it would be remembering a promise that nobody has given.
 """
 
 import asyncio
@@ -65,10 +68,22 @@ class Picture:
                 self.holds[str(key)] = row
             else:
                 self.holds.pop(str(key), None)
+        for row in rows.aliases:
+            self._join(str(row["alias_id"]), str(row["incident_id"]))
         for row in rows.outbox:
             payload = row["payload"]
             if isinstance(payload, dict):
                 self.words[str(row["message_id"])] = payload
+
+    def _join(self, alias: str, key: str) -> None:
+        """Two ids were one incident: what is known under the alias alone goes on under the other."""
+        row, memory = self.incidents.pop(alias, None), self.memory.pop(alias, None)
+        if row is not None and key not in self.closed:
+            self.incidents.setdefault(key, {**row, "incident_id": key})
+            if memory is not None:
+                self.memory.setdefault(key, memory)
+        for table in (self.commands, self.holds):
+            table.update({name: {**found, "incident_id": key} for name, found in table.items() if found["incident_id"] == alias})
 
     @classmethod
     def read(cls, lines: list[bytes]) -> "Picture":

@@ -14,6 +14,7 @@ import structlog
 from psycopg.rows import dict_row
 
 from alarm_engine import metrics
+from alarm_engine.aliases import OPEN_ALIASES, OPEN_PLACES, Stored, kept
 from alarm_engine.device_view import DeviceView
 from alarm_engine.engine import Engine
 from alarm_engine.incident import CommandRecord, Incident
@@ -132,7 +133,7 @@ async def reconcile(engine: Engine, connection: Connection, ours: Callable[[], l
     loose = await _all(connection, LOOSE_CLOSES, {"since_ms": state.clock.now_ms() - _REMEMBER_CLOSES_MS})
     # Nothing is awaited from here on: what is decided meanwhile cannot come in between.
     touched = {key for rows in ours() for key in rows.incidents}
-    aliases = []
+    renamed = []
     for key in closed:
         if key not in touched:
             _forget(engine, key)
@@ -142,7 +143,7 @@ async def reconcile(engine: Engine, connection: Connection, ours: Callable[[], l
             continue
         again = state.open_by_place.get(row["place"])
         if again is not None:
-            aliases.append((again.incident_id, key))
+            renamed.append((again.incident_id, key))
             _rename(engine, again, key, row)
         else:
             _open(engine, row, None)
@@ -156,17 +157,13 @@ async def reconcile(engine: Engine, connection: Connection, ours: Callable[[], l
     for key in taken:
         if (incident := state.incidents.get(key)) is not None:
             _look_at_once(engine, incident)
-    return aliases
+    return renamed
 
 
-def rename(rows: Rows, alias: UUID, key: UUID) -> None:
-    """Let rows that are not written yet belong to the incident ``key``."""
-    for table in (rows.commands.values(), rows.alarms, rows.events, rows.outbox, rows.holds.values()):
-        for row in table:
-            if row["incident_id"] == str(alias):
-                row["incident_id"] = str(key)
-    if alias in rows.incidents:
-        rows.incidents[key] = {**rows.incidents.pop(alias), "incident_id": str(key)}
+async def stored(connection: Connection) -> Stored:
+    """What the database has open, so that nothing is written under two ids. Raises psycopg errors."""
+    incidents = {row["incident_id"]: row for row in await _all(connection, OPEN_PLACES)}
+    return Stored(incidents, {row["alias_id"]: row["incident_id"] for row in await _all(connection, OPEN_ALIASES)})
 
 
 async def _each(connection: Connection, query: LiteralString, take: Callable[[Row], object], given: dict[str, Any] | None = None) -> None:
@@ -218,8 +215,7 @@ def _open(engine: Engine, row: Row, picture: Picture | None) -> None:
             incident.last_leak_ms = max(incident.last_leak_ms, view.heard_ms)
     if picture is not None and (memory := picture.memory.get(str(incident.incident_id))) is not None:
         incident.recall(memory)
-    state.incidents[incident.incident_id] = incident
-    state.open_by_place[incident.place] = incident
+    state.take_open(incident)
     metrics.open_incidents.labels(incident.kind).inc()
 
 
@@ -230,13 +226,20 @@ def _command(engine: Engine, row: Row) -> None:
     if incident is None:
         return
     if record.command == "close_valve":
-        if incident.close is None or record.attempt >= incident.close.attempt:
+        if incident.close is None or _follows(record, incident.close):
             incident.close = record
         incident.attempts = max(incident.attempts, record.attempt)
     elif record.under_way:
         if record.command == "open_valve":
             incident.opening = record
         engine.valves.due_in(record, (record.expires_ms - engine.state.clock.now_ms()) / 1000)
+
+
+def _follows(record: CommandRecord, before: CommandRecord) -> bool:
+    """Whether this close was sent after that one. Each id of an incident has counted its own attempts; a meter's orders are one count."""
+    if record.device_id == before.device_id:
+        return record.order_no >= before.order_no
+    return record.attempt >= before.attempt
 
 
 def _loose(engine: Engine, row: Row) -> None:
@@ -274,15 +277,13 @@ def _merge_device(engine: Engine, row: Row) -> None:
 
 def _forget(engine: Engine, key: UUID) -> None:
     state = engine.state
-    incident = state.incidents.pop(key, None)
+    incident = state.incidents.get(key)
     if incident is None:
         return
     incident.state = "closed"
     if incident.close is not None:
         incident.close.due = None
-    if state.open_by_place.get(incident.place) is incident:
-        del state.open_by_place[incident.place]
-    state.ended(key)
+    state.drop(incident)
     metrics.open_incidents.labels(incident.kind).dec()
 
 
@@ -299,5 +300,7 @@ def _rename(engine: Engine, incident: Incident, key: UUID, row: Row) -> None:
                 hold.incident_id = key
     incident.incident_id = key
     incident.received_ms, incident.alarmed_ms = row["received_ms"], row["alarmed_ms"]
+    for name, value in kept(incident.row(), row).items():
+        setattr(incident, name, value)
     incident.last_leak_ms = max(incident.last_leak_ms, row["last_leak_ms"])
-    state.incidents[key] = incident
+    state.take_open(incident)

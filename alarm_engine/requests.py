@@ -143,7 +143,7 @@ class Requests:
         awaited = before.close is not None and before.close.under_way
         wanted = body.get("close", True) and not (before.is_closed or awaited)
         if before.meter_id is not None and (opening or wanted):
-            engine.valves.next_attempt(before, "hotline_report", actor)
+            engine.close_again(before, "hotline_report", actor)
         if before.place in state.registry.homes:
             engine.holds.safety(before.place, before.incident_id, now_ms, rows)
         engine.leaks.say_again(before, now_ms, None, rows)
@@ -152,16 +152,16 @@ class Requests:
         return {"incident_id": str(before.incident_id), "already_open": True}
 
     async def _close_valve(self, _: Connection, request_id: UUID, body: Body, actor: str) -> Body:
-        """A person asks for a close; it joins the home's open incident or stands alone."""
+        """A person asks for a close of the meter that hangs there now; it joins the home's open incident or stands alone."""
         engine, state = self._engine, self._engine.state
         home = state.registry.homes.get(body["home_id"])
         meter = state.registry.meter_of(home) if home is not None else None
         if home is None or meter is None:
-            raise Refused("no_meter", "该户没有可关断的燃气表", "This home has no meter with a valve")
+            raise Refused("no_meter", "该户没有可切断的燃气表", "This home has no meter with a valve")
         reason = str(body.get("reason") or "desk")[:64]
         incident = state.open_by_place.get(home.home_id)
         if incident is not None:
-            engine.valves.next_attempt(incident, reason, actor)
+            engine.close_again(incident, reason, actor)
             return {"command_id": str(incident.close.command_id) if incident.close else None, "incident_id": str(incident.incident_id)}
         return {"command_id": str(engine.valves.close_loose(meter, request_id, reason, actor).command_id)}
 

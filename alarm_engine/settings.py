@@ -25,6 +25,15 @@ class LineSettings(ProcessSettings):
     exercise_set_point_lel: float | None = Field(
         None, ge=0, description="exercise only: set-point of every *simulated* home / 演练:模拟住户报警设定值"
     )
+    exercise_hub_loss_unseen: bool = Field(
+        False, description="exercise only: a lost hub says nothing of the *simulated* homes behind it / 演练:集中器断线不计其下模拟住户"
+    )
+    exercise_payment_lifts_safety: bool = Field(
+        False, description="exercise only: a payment lifts the safety hold of a *simulated* home / 演练:模拟住户缴费即解除安全保持"
+    )
+    exercise_nobody_sleeps: bool = Field(
+        False, description="exercise only: *simulated* meters in power-saving mode count as listening / 演练:模拟省电燃气表视为常在线"
+    )
     report_interval_s: float = Field(900.0, gt=0, description="reporting interval of a device that names none / 默认上报间隔")
     psm_report_interval_s: float = Field(86_400.0, gt=0, description="the same for one in power-saving mode / 省电模式默认上报间隔")
     silent_after_intervals: float = Field(3.0, ge=1, description="a device is silent after so many intervals / 失联判定间隔数")
@@ -33,7 +42,7 @@ class LineSettings(ProcessSettings):
     building_dark_within_s: float = Field(60.0, gt=0, description="at once means within / 整栋掉电判定时限")
     watch_every_s: float = Field(5.0, gt=0, description="real seconds between two looks of the watchman / 巡视间隔")
     watch_grace_s: float = Field(10.0, gt=0, description="real seconds before a missing order or call counts / 巡视宽限")
-    canary_detector_password: SecretStr = Field(SecretStr(""), description="account canary-detector; empty = no canary / 自检报警器口令")
+    canary_detector_password: SecretStr = Field(SecretStr(""), description="account canary-detector; empty = no canary / 自检探测器口令")
     canary_meter_password: SecretStr = Field(SecretStr(""), description="account canary-meter; empty = no canary / 自检燃气表口令")
     canary_every_s: float = Field(60.0, gt=0, description="real seconds between two rounds of the canary / 自检间隔")
     canary_kept_days: float = Field(7.0, gt=0, description="rows of the canary are kept so many days / 自检记录保留天数")

@@ -21,7 +21,7 @@ class Sleepers:
     def expected_ms(self, device_id: str) -> int | None:
         """When a sleeping meter is expected to speak next (Unix ms); None for a meter that always listens."""
         view = self._state.devices.views.get(device_id)
-        if view is None or view.connectivity != "psm":
+        if view is None or view.connectivity != "psm" or (self._state.settings.exercise_nobody_sleeps and self._simulated(device_id)):
             return None
         interval_ms = int((view.report_interval_s or self._state.settings.psm_report_interval_s) * 1000)
         now_ms = self._state.clock.now_ms()
@@ -56,6 +56,11 @@ class Sleepers:
             and due_ms > self._state.clock.now_ms()
             and self.expected_ms(record.device_id) is not None
         )
+
+    def _simulated(self, device_id: str) -> bool:
+        device = self._state.registry.devices.get(device_id)
+        home = None if device is None or device.home_id is None else self._state.registry.homes.get(device.home_id)
+        return home is not None and home.simulated
 
     def forget(self, record: CommandRecord) -> None:
         """It is answered or void."""

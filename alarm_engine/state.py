@@ -9,7 +9,7 @@ from uuid import UUID
 from alarm_engine.device_view import DeviceViews
 from alarm_engine.hold_record import HoldKey, HoldRecord
 from alarm_engine.incident import CommandRecord, Incident
-from alarm_engine.judgement.alarm_table import Gravity
+from alarm_engine.judgement.alarm_table import ALARM_TABLE, Gravity
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.rows import Row, Rows
 from alarm_engine.settings import LineSettings
@@ -141,12 +141,31 @@ class LineState:
     devices: DeviceViews = field(default_factory=DeviceViews)
     open_by_place: dict[str, Incident] = field(default_factory=dict)
     incidents: dict[UUID, Incident] = field(default_factory=dict)
+    places_of_detectors: dict[str, str] = field(default_factory=dict)
+    """Where the detectors of open incidents belong, those of kinds that close a valve."""
     commands: OrderedDict[UUID, CommandRecord] = field(default_factory=OrderedDict)
     alarms: HeardAlarms = field(default_factory=HeardAlarms)
     holds: dict[str, dict[HoldKey, HoldRecord]] = field(default_factory=dict)
     loose_closes: dict[str, CommandRecord] = field(default_factory=dict)
     """By meter: the close that a person asked for in a home without an incident, until its meter has reported closed."""
     closed_lately: "OrderedDict[UUID, None]" = field(default_factory=OrderedDict)
+
+    def take_open(self, incident: Incident) -> None:
+        """An incident is open: it began, an earlier life had it open, or it has a device more."""
+        self.open_by_place[incident.place] = incident
+        self.incidents[incident.incident_id] = incident
+        if ALARM_TABLE[incident.kind].close:
+            self.places_of_detectors.update(dict.fromkeys(incident.detectors, incident.place))
+
+    def drop(self, incident: Incident) -> None:
+        """An incident is over. Its identity stays known, so that a late answer to its close opens nothing."""
+        if self.open_by_place.get(incident.place) is incident:
+            del self.open_by_place[incident.place]
+        for device_id in incident.detectors:
+            if self.places_of_detectors.get(device_id) == incident.place:
+                del self.places_of_detectors[device_id]
+        self.incidents.pop(incident.incident_id, None)
+        self.ended(incident.incident_id)
 
     def open_incident_of(self, device_id: str) -> Incident | None:
         """The open incident of the home in which a device stands."""

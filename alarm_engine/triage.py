@@ -1,4 +1,6 @@
-"""What is no leak but wants a person: an alarm that cannot be read, and methane in front of a detector that still heats up."""
+"""What is no leak but wants a person: an alarm that cannot be read, methane in front of a detector that still heats up, and a valve that
+somebody opened against its safety hold.
+"""
 
 from alarm_engine.incident import Incident
 from alarm_engine.openings import Openings
@@ -7,7 +9,8 @@ from alarm_engine.registry_view import Placed
 from alarm_engine.rows import Rows
 from alarm_engine.state import Done, LineState
 from core.ids import incident_id, message_id
-from core.items import DetectorReading
+from core.items import AlarmItem, DetectorReading, MeterReading
+from core.registry.model import Home
 from core.station import TaskMessage
 
 _HOUR_MS = 3_600_000
@@ -72,6 +75,25 @@ class Triage:
             home_id=None if placed.home is None else placed.home.home_id,
             simulated=placed.home.simulated if placed.home is not None else False,
             detail={"device_id": item.device_id, "ch4_lel": item.ch4_lel},
+        )
+        self._state.down.station(message)
+        self._state.keeper.put(Rows(outbox=[outbox_row(message)]))
+
+    def held_open(self, item: MeterReading | AlarmItem, home: Home, incident: Incident | None) -> None:
+        """The home's own meter says that its valve is open, and nobody has lifted the safety hold. Told once a close."""
+        hold = self._state.holds.get(home.home_id, {}).get(("safety", ""))
+        attempts = 0 if incident is None else incident.attempts
+        if hold is None or hold.incident_id is None or hold.told_open == attempts:
+            return
+        hold.told_open = attempts
+        message = TaskMessage(
+            message_id=message_id(hold.incident_id, f"task/held_valve_open/{hold.hold_id}/{attempts}"),
+            incident_id=hold.incident_id,
+            at_ms=item.received_ms,
+            kind="held_valve_open",
+            home_id=home.home_id,
+            simulated=home.simulated,
+            detail={"device_id": item.device_id},
         )
         self._state.down.station(message)
         self._state.keeper.put(Rows(outbox=[outbox_row(message)]))

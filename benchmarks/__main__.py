@@ -10,8 +10,12 @@ from deploy.terminal import spoken_language
 
 BENCHMARKS: Final[dict[str, tuple[str, str]]] = {
     "loop": (
-        "完整平台：从泄漏到燃气表收到关阀指令，空载与读数负载下（约 1 分半）",
+        "完整平台：从泄漏到燃气表收到切断指令，空载与读数负载下（约 1 分半）",
         "a whole platform: leak -> close command at the meter, at idle and beside readings (about 1.5 minutes)",
+    ),
+    "all_gone": (
+        "数据库无响应、数据库与磁盘皆失且万条报警重发：关阀与致电时延，与正常时对比（约 2 分钟）",
+        "database away; database and disks gone, 10,000 alarms repeating: close and call beside all well (about 2 minutes)",
     ),
     "loop_change": (
         "同一次运行中轮流测量早前提交与当前代码的泄漏→关阀时延（约 4 分钟）",
@@ -21,8 +25,12 @@ BENCHMARKS: Final[dict[str, tuple[str, str]]] = {
         "本地快照：写出与读回一座城市的注册表和一千个未结束事件",
         "the local snapshot: writing and reading back a city's registry and a thousand open incidents",
     ),
+    "waiting": (
+        "数据库离线：积压越来越多时，每条新决定占用事件循环多久（约 5 秒）",
+        "the database away: how long each new decision holds up the loop while ever more wait (about 5 seconds)",
+    ),
     "orders": (
-        "派单台：一场风暴的全部工单落库耗时（50 与 900 户）",
+        "调度：一场风暴的全部抢修单落库耗时（50 与 900 户）",
         "dispatch alone: how long until every order of a storm is durable (50 and 900 homes)",
     ),
     "pages": (

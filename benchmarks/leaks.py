@@ -57,6 +57,8 @@ class LeakingHomes:
         self._hopping: dict[int, float] = {}
         self._times = Times()
         self._arrived = asyncio.Event()
+        self.published_ms: dict[str, int] = {}
+        """Unix ms of each home's leak, by its detector: for what is heard elsewhere."""
 
     async def __aenter__(self) -> "LeakingHomes":
         for link in (self._detectors, self._meters):
@@ -91,6 +93,7 @@ class LeakingHomes:
     def _leak(self, home: HomeOnAir) -> None:
         topic, payload = topics.up(home.detector, "alarm"), self._alarm()
         self._waiting[home.meter] = self._unpromised[home.detector] = time.perf_counter()
+        self.published_ms[home.detector] = time.time_ns() // 1_000_000
         self._send(topic, payload)
 
     def _hop(self) -> None:

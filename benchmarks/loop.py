@@ -134,7 +134,7 @@ def _rates(text: str) -> list[float]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.loop",
-        description="Leak -> close command at the meter, through a whole platform. · 从泄漏到表具收到关阀指令的时延。",
+        description="Leak -> close command at the meter, through a whole platform. · 从泄漏到燃气表收到切断指令的时延。",
     )
     parser.add_argument("--seconds", type=float, default=15.0, help="of leaks under each load, 20 a second (default 15) · 每档负载的秒数")
     parser.add_argument("--rates", type=_rates, default="0,1000,3000", help="readings a second (default 0,1000,3000) · 每秒读数")

@@ -29,7 +29,11 @@ class Spread:
         return cls(*(ordered[rank] * 1e3 for rank in ranks))
 
     def __str__(self) -> str:
-        return f"{self.p50:.2f} / {self.p99:.2f} / {self.max:.2f}"
+        return f"{self:.2f}"
+
+    def __format__(self, spec: str) -> str:
+        """The three figures, each so."""
+        return " / ".join(format(figure, spec) for figure in (self.p50, self.p99, self.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,22 @@ _FIGURES: dict[Language, tuple[str, ...]] = {
 
 def page(rows: Sequence[Row], language: Language, *, load_before: float, reporting_homes: int, spacing_ms: float) -> str:
     """What was done and what was found, the table as Markdown with a column for each row."""
-    machine = _MACHINE[language].format(cores=os.cpu_count(), load=load_before)
     done = [text.format(spacing=spacing_ms, reporting=reporting_homes) for text in (_ZH if language == "zh" else _EN)]
     columns = [list(_FIGURES[language]), *(_column(row) for row in rows)]
+    return "\n".join([machine(language, load_before), *done, "", table(columns)])
+
+
+def machine(language: Language, load_before: float) -> str:
+    """What it was measured on."""
+    return _MACHINE[language].format(cores=os.cpu_count(), load=load_before)
+
+
+def table(columns: Sequence[Sequence[str]]) -> str:
+    """A table of these columns as Markdown, the first cell of each being its head."""
     widths = [max(map(_width, column)) for column in columns]
     lines = ["| " + " | ".join(map(_padded, line, widths)) + " |" for line in zip(*columns, strict=True)]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([machine, *done, "", lines[0], rule, *lines[1:]])
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def _column(row: Row) -> list[str]:

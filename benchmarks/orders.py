@@ -146,7 +146,7 @@ async def run(orders: int) -> None:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orders", description="A storm's orders until durable. · 风暴中建单耗时。")
-    parser.add_argument("--orders", type=int, default=900, help="orders of the storm (default 900) · 工单数")
+    parser.add_argument("--orders", type=int, default=900, help="orders of the storm (default 900) · 抢修单数")
     options = parser.parse_args()
     log.configure("benchmarks", "error")
     uvloop.run(run(options.orders))

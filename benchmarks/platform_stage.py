@@ -1,4 +1,4 @@
-"""A whole platform to measure: the ``gas-sentinel up`` of anybody, in a folder of its own, with a simulated city that calls nobody.
+"""A whole platform to measure: the ``gas-sentinel up`` of anybody, in a folder of its own, with a simulated city that need ring nobody.
 
 Decides what the city looks like and that nothing is left behind. Refuses to know what is measured.
 """
@@ -24,18 +24,17 @@ from simulator.city import write_city
 _UP: Final = (sys.executable, "-m", "deploy.cli", "up", "--json", "--http-port", "0", "--mqtt-port", "0")
 _START_S: Final = 180.0
 _STOP_S: Final = 60.0
-_NOT_WANTED: Final = (
-    *("contact1_name", "contact1_role", "contact1_phone", "contact2_name", "contact2_role", "contact2_phone"),
-    "hub_id",
-)
+_FIRST_CONTACT: Final = ("contact1_name", "contact1_role", "contact1_phone")
+_NOT_WANTED: Final = ("contact2_name", "contact2_role", "contact2_phone", "hub_id")
 
 
 @dataclass(frozen=True, slots=True)
 class HomeOnAir:
-    """The two devices of a home, each its own account at the broker."""
+    """The two devices of a home, each its own account at the broker, and the number that is rung; "" where nobody is."""
 
     detector: str
     meter: str
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,10 @@ class RunningPlatform:
     homes: list[HomeOnAir]
 
 
-def quiet_city(homes: int, seed: int, out: Path) -> None:
-    """Write a registry of ``homes`` simulated homes with a detector and a meter each, no contacts (nobody is rung) and no hubs."""
+def quiet_city(homes: int, seed: int, out: Path, quiet: int | None = None) -> None:
+    """Write a registry of ``homes`` simulated homes with a detector and a meter each, and no hubs. Nobody is rung in the first ``quiet``
+    of them (None: in none at all), one contact in each of the others.
+    """
     whole = out.with_name(f"{out.stem}-whole.csv")
     write_city(homes, seed, whole)
     seen = set()
@@ -60,18 +61,22 @@ def quiet_city(homes: int, seed: int, out: Path) -> None:
         for row in reader:
             if row["home_id"] not in seen:  # its second row is a second detector
                 seen.add(row["home_id"])
-                writer.writerow(row | dict.fromkeys(_NOT_WANTED, ""))
+                unwanted = _NOT_WANTED if quiet is not None and len(seen) > quiet else (*_FIRST_CONTACT, *_NOT_WANTED)
+                writer.writerow(row | dict.fromkeys(unwanted, ""))
     whole.unlink()
 
 
 def homes_of(file: Path) -> list[HomeOnAir]:
     """The homes of a registry file, in its order."""
     with file.open(encoding="utf-8", newline="") as lines:
-        return [HomeOnAir(row["detector_id"], row["meter_id"]) for row in csv.DictReader(lines)]
+        return [
+            HomeOnAir(row["detector_id"], row["meter_id"], row["contact1_phone"].removeprefix("sip:").partition("@")[0])
+            for row in csv.DictReader(lines)
+        ]
 
 
 @contextmanager
-def quiet_platform(homes: int, seed: int = 1, tree: Path | None = None) -> Iterator[RunningPlatform]:
+def quiet_platform(homes: int, seed: int = 1, tree: Path | None = None, quiet: int | None = None) -> Iterator[RunningPlatform]:
     """Start a platform with such a city on free ports, and stop it. ``tree`` runs the code of another work tree with this
     environment's packages. Raises UserError when it does not start.
     """
@@ -81,7 +86,7 @@ def quiet_platform(homes: int, seed: int = 1, tree: Path | None = None) -> Itera
     process: subprocess.Popen[str] | None = None
     try:
         homes_file, data = folder / "homes.csv", folder / "data"
-        quiet_city(homes, seed, homes_file)
+        quiet_city(homes, seed, homes_file, quiet)
         process = subprocess.Popen(
             [*_UP, "--data", data, "--homes", homes_file],
             stdout=subprocess.PIPE,

@@ -11,6 +11,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from console.access.idempotency import request_id as new_request_id
+from console.access.in_scope import REQUEST_IN_SCOPE
+from console.access.scope import Scope
 from console.listener import Listener
 from console.store import DatabaseAway, Row, Store
 
@@ -24,6 +26,7 @@ REQUEST = """
     SELECT request_id, station, kind, body, actor, state, answer, (extract(epoch FROM made_at) * 1000)::bigint AS made_ms,
            (extract(epoch FROM answered_at) * 1000)::bigint AS answered_ms
     FROM requests WHERE request_id = %(request_id)s"""
+REQUEST_SEEN = f"{REQUEST} AND {REQUEST_IN_SCOPE}"
 
 _POLL_SECONDS = 0.5
 
@@ -88,5 +91,9 @@ class Answers:
         return None
 
     async def read(self, request_id: UUID) -> Row | None:
-        """A request as it stands, or None."""
+        """A request as it stands, whoever asks, or None."""
         return await self._store.row(REQUEST, {"request_id": request_id})
+
+    async def seen(self, request_id: UUID, scope: Scope) -> Row | None:
+        """The same for whoever sees no more than ``scope``."""
+        return await self._store.row(REQUEST_SEEN, {"request_id": request_id, **scope.values()})

@@ -20,7 +20,9 @@ from console.api import (
     conditions,
     crews,
     demo,
+    devices,
     events,
+    exports,
     field,
     handover,
     holds,
@@ -53,8 +55,8 @@ _NOUNS: Final[tuple[APIRouter, ...]] = tuple(
     noun.router
     for noun in (
         *(session, users, tokens, audit),
-        *(incidents, timeline, remarks, homes, people, conditions, holds, search, city_map, overview, promise),
-        *(orders, board, handover, attachments, field, calls, recordings, commands, crews, tasks, requests, events, demo),
+        *(incidents, timeline, remarks, homes, devices, people, conditions, holds, search, city_map, overview, promise),
+        *(orders, board, exports, handover, attachments, field, calls, recordings, commands, crews, tasks, requests, events, demo),
     )
 )
 

@@ -1,4 +1,4 @@
-"""What is shown of a person: who reads names and telephone numbers in clear, and what everybody else is shown in their place.
+"""What is shown of a person: who reads names, telephone numbers and what people need in clear, and what everybody else is shown instead.
 
 Every name and number that the API gives passes here, whether in a list, a single thing, the story of an incident or the event stream.
 Pure: takes rows as they were read and gives rows to show. Refuses to know tables, routes and what is asked for with a reason
@@ -20,6 +20,11 @@ _MOBILE = re.compile(r"(?<![\w+.-])1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![\w-])")
 _LANDLINE = re.compile(r"(?<![\w+.-])0\d{2,3}[ -]?\d{7,8}(?![\w-])")
 _SEPARATORS = re.compile(r"[ -]")
 
+# A name that says itself that it was made up, in the simulated city: that much of it is of nobody.
+_MADE_UP = re.compile(r"模拟·?")
+# What is known of a person's health and life; a device has flags too, which are none of it.
+_SENSITIVE: Final = frozenset({"lives_alone", "infirm", "infant", "hard_of_hearing"})
+
 _NAMES: Final = frozenset({"name", "caller_name"})
 _NUMBERS: Final = frozenset({"phone", "caller_phone", "address", "exclude_phone"})
 # What a machine reads by its exact value, and what is no text of a person.
@@ -38,8 +43,9 @@ def sees_crew(who: Who, crew_id: str, *, on_order: bool) -> bool:
 
 
 def name(text: str) -> str:
-    """A name, as its first character: ``张**``. Its length is not told."""
-    return f"{text[0]}**" if text else text
+    """A name, as its first character: ``张**``, and ``模拟·张**`` where it was made up. Its length is not told."""
+    mark = made_up[0] if (made_up := _MADE_UP.match(text)) else ""
+    return f"{mark}{text[len(mark) : len(mark) + 1]}**" if text else text
 
 
 def number(text: str) -> str:
@@ -76,7 +82,7 @@ def _value(key: str, value: Any) -> Any:
         case dict():
             return detail(value)
         case list() | tuple():
-            return [_value(key, each) for each in value]
+            return [_value(key, each) for each in value if not (key == "flags" and each in _SENSITIVE)]
         case _:
             return value
 
@@ -107,7 +113,9 @@ def task(row: Row) -> Row:
 
 def order(row: Row) -> Row:
     """A row of ``work_orders``. The address stays: without it nobody can be sent."""
-    return {**row, "place": detail(row["place"]), **_texts(row, "cause_note")}
+    # What its people need is not told, nor that it is nothing.
+    place = {**detail(row["place"]), **({"flags": None} if "flags" in row["place"] else {})}
+    return {**row, "place": place, **_texts(row, "cause_note")}
 
 
 def remark(row: Row) -> Row:
@@ -131,8 +139,8 @@ def hold(row: Row) -> Row:
 
 
 def home(row: Row) -> Row:
-    """A row of ``homes``."""
-    return {**row, **_texts(row, "access_note", "meter_location")}
+    """A row of ``homes``. What its people need is not told, nor that it is nothing: no list would say that."""
+    return {**row, "flags": None, **_texts(row, "access_note", "meter_location")}
 
 
 def incident(row: Row) -> Row:

@@ -157,6 +157,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
+        if isinstance(error.__cause__, Problem):
+            # Raised by the gate while the framework read the body: too large.
+            return answer(error.__cause__)
+        if status is HTTPStatus.BAD_REQUEST:
+            # The framework's word for a body that it could not read at all; what it could read and not understand is 422, and so is this.
+            return answer(_unreadable())
         zh = {404: "没有这个地址", 405: "该地址不支持这种操作"}.get(status, "请求无法处理")
         en = {404: "there is nothing at this address", 405: "this address does not take this method"}.get(status, status.phrase)
         return answer(Problem(status, status.name.lower(), zh, en))
@@ -167,6 +173,16 @@ def install(app: FastAPI) -> None:
         return answer(
             Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "控制台内部故障，已记入日志", "a fault of the console; it was logged")
         )
+
+
+def _unreadable() -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        "请求内容不是 UTF-8 编码的 JSON",
+        "the request's body is not JSON in UTF-8",
+        errors=[FieldError(where="body", en="not JSON in UTF-8")],
+    )
 
 
 def _invalid(errors: Sequence[Any]) -> Problem:

@@ -1,11 +1,13 @@
 """The latest events of the stream, numbered, so that a watcher who lost his connection goes on where he was.
 
-Decides how long an event is kept. Refuses to know who sees it: each event carries what that is judged by.
+Decides how long an event is kept, and that what was told of somebody's home in clear is judged anew once its incident is over: who comes
+back later is sent what the lists show him by then. Refuses to know who sees an event: each carries what that is judged by.
 """
 
 import secrets
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -22,13 +24,19 @@ LONGEST_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A thing that changed, as it is shown in clear and masked; ``clear_for`` says who is shown it in clear, ``seen_by`` who at all."""
+    """A thing that changed, as it is shown in clear and masked; ``clear_for`` says who is shown it in clear, ``seen_by`` who at all.
+
+    ``whose``: the home that it is of, where its people are shown in clear only while an incident is open there; with ``over`` none is, and
+    ``clear_for`` is from now on also who is shown in clear what was told of this home before.
+    """
 
     name: str
     clear: BaseModel
     masked: BaseModel
     seen_by: Callable[[Who], bool]
     clear_for: Callable[[Who], bool]
+    whose: str | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Event:
     at_s: float
     seen_by: Callable[[Who], bool] | None
     clear_for: Callable[[Who], bool] | None
+    whose: str | None = None
 
     def frame(self, who: Who) -> bytes | None:
         """What ``who`` is sent; None when it is not his to see."""
@@ -66,12 +75,19 @@ class Ring:
         self._seconds = seconds
         self._size_max = size
         self._size = 0
+        self._open: dict[str, deque[int]] = {}
+        """The numbers of what was told in clear of each home whose incident is open, oldest first."""
 
     def tell(self, told: Told) -> None:
         """Add a thing that changed."""
         clear, masked = told.clear.model_dump_json(), told.masked.model_dump_json()
         shown = self._frame(told.name, masked)
-        self._add(Event(shown if clear == masked else self._frame(told.name, clear), shown, monotonic(), told.seen_by, told.clear_for))
+        whose = None if clear == masked or told.over else told.whose
+        in_clear = shown if clear == masked else self._frame(told.name, clear)
+        self._add(Event(in_clear, shown, monotonic(), told.seen_by, told.clear_for, whose))
+        if told.over and told.whose is not None:
+            for number in self._open.pop(told.whose, ()):
+                self._events[number] = replace(self._events[number], clear_for=told.clear_for, whose=None)
 
     def tell_all(self, name: str, data: str, seen_by: Callable[[Who], bool] | None = None) -> None:
         """Add an event that says nothing of anybody, for all or for those whom ``seen_by`` names."""
@@ -85,6 +101,7 @@ class Ring:
     def forget(self) -> None:
         """Drop everything: what follows is not joined to it."""
         self._events.clear()
+        self._open.clear()
         self._size = 0
         # A number is left out, so that nobody who was there before goes on as if nothing were missing.
         self.last += 1
@@ -110,9 +127,19 @@ class Ring:
         self.last += 1
         self._events[self.last] = event
         self._size += _weight(event)
+        if event.whose is not None:
+            self._open.setdefault(event.whose, deque()).append(self.last)
         while self._events and self._too_much(self._events[self.first], event.at_s):
-            self._size -= _weight(self._events.pop(self.first))
+            self._drop(self._events.pop(self.first))
             self.first += 1
+
+    def _drop(self, oldest: Event) -> None:
+        self._size -= _weight(oldest)
+        if oldest.whose is not None:
+            numbers = self._open[oldest.whose]
+            numbers.popleft()
+            if not numbers:
+                del self._open[oldest.whose]
 
     def _too_much(self, oldest: Event, now_s: float) -> bool:
         return len(self._events) > self._most or self._size > self._size_max or now_s - oldest.at_s > self._seconds

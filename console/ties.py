@@ -11,16 +11,16 @@ from console.store import Row, Store
 
 OF_INCIDENTS: Final[LiteralString] = f"""
     WITH {JOINED}
-    SELECT asked.asked, i.district_code, coalesce(i.is_open, false) OR coalesce(p.is_open, false) AS home_open, o.crews
+    SELECT asked.asked, i.district_code, coalesce(i.is_open, false) OR coalesce(p.is_open, false) AS home_open, i.whose, o.crews
     FROM asked
     LEFT JOIN LATERAL (SELECT max(nullif(placed.home ->> 'district_code', '')) AS district_code, bool_or(placed.state = 'open') AS is_open,
-                              max(placed.home_id) AS home_id
+                              max(placed.home_id) AS home_id, coalesce(max(placed.home_id), min(placed.incident_id::text)) AS whose
                        FROM own JOIN incidents placed ON placed.incident_id = own.id WHERE own.asked = asked.asked) i ON true
     LEFT JOIN LATERAL (SELECT true AS is_open FROM incidents placed WHERE placed.place = i.home_id AND placed.state = 'open') p ON true
     LEFT JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('crew_id', w.crew_id, 'archived_ms', w.archived_ms)), '[]') AS crews
                        FROM ordered JOIN work_orders w USING (order_id) WHERE ordered.asked = asked.asked) o ON true"""
 OF_HOMES: Final[LiteralString] = """
-    SELECT h.home_id, h.district_code,
+    SELECT h.home_id, h.district_code, h.home_id AS whose,
            EXISTS (SELECT FROM incidents placed WHERE placed.place = h.home_id AND placed.state = 'open') AS home_open,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('crew_id', w.crew_id, 'archived_ms', w.archived_ms)), '[]')
             FROM work_orders w WHERE w.home_id = h.home_id) AS crews
@@ -41,6 +41,7 @@ class Ties:
             incident.districts | home.districts | districts_of(*more),
             home.crews if incident_id is None else incident.crews,
             incident.home_open or home.home_open,
+            home.whose or incident.whose,
         )
 
 
@@ -57,4 +58,4 @@ async def ties_of(store: Store, rows: Sequence[Mapping[str, Any]], incident_ids:
 
 
 def _tie(row: Row) -> Tie:
-    return Tie(districts_of(row["district_code"]), crews_of(row["crews"]), row["home_open"])
+    return Tie(districts_of(row["district_code"]), crews_of(row["crews"]), row["home_open"], row["whose"])

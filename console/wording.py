@@ -31,7 +31,7 @@ def _opened(_: str, detail: Detail) -> Words:
         )
     if kind == "past_leak":
         return Words(
-            zh=f"收到迟到的泄漏记录{'：' + zh if zh else ''}；该报警器此后已恢复正常",
+            zh=f"收到迟到的泄漏记录{'：' + zh if zh else ''}；该探测器此后已恢复正常",
             en=f"A leak of the past was delivered late{': ' + en if en else ''}; the same detector has reported normal since",
         )
     if kind == "unknown_sender":
@@ -53,7 +53,7 @@ def _opened(_: str, detail: Detail) -> Words:
             en=f"Leak found in routine telemetry{': ' + en if en else ''}",
         )
     if zh:
-        return Words(zh=f"报警器测得{zh}，平台收到泄漏报警", en=f"Leak alarm received: {en}")
+        return Words(zh=f"探测器测得{zh}，平台收到泄漏报警", en=f"Leak alarm received: {en}")
     return Words(zh="平台收到泄漏报警", en="Leak alarm received")
 
 
@@ -84,7 +84,7 @@ def _close_sent(_: str, detail: Detail) -> Words:
 def _close_resent(_: str, detail: Detail) -> Words:
     sends = detail.get("sends")
     times_zh, times_en = (f"（第 {sends} 次发送）", f" (sent {sends} times)") if isinstance(sends, int) else ("", "")
-    return Words(zh=f"燃气表未回应，重发切断指令{times_zh}", en=f"No answer yet: the close command is sent again{times_en}")
+    return Words(zh=f"燃气表没有回应，重发切断指令{times_zh}", en=f"No answer yet: the close command is sent again{times_en}")
 
 
 def _reported_closed(_: str, detail: Detail) -> Words:
@@ -118,7 +118,7 @@ def _closed_locally(_: str, detail: Detail) -> Words:
         return Words(zh="燃气表报告：阀门已经处于切断状态", en="The meter says that its valve is closed already")
     if cause == "linkage":
         return Words(
-            zh="报警器已就地联动切断阀门，不等平台指令",
+            zh="探测器已就地联动切断阀门，不等平台指令",
             en="The detector in the home has already closed the valve, waiting for nobody",
         )
     words = said(VALVE_CAUSES, cause)

@@ -123,6 +123,7 @@ class TaskMessage(_Message):
     kind: Literal[
         "over_set_point_in_preheat",
         "closed_by_itself",
+        "held_valve_open",
         "account_flooding",
         "building_dark",
         "close_missing",

@@ -49,7 +49,7 @@ def add_user(
     district: Annotated[
         list[str] | None, typer.Option(help="GB/T 2260 code; may be repeated; none = all. · 行政区划代码。", show_default=False)
     ] = None,
-    technician: Annotated[str | None, typer.Option(metavar="ID", help="His technician_id. · 抢修员工号。", show_default=False)] = None,
+    technician: Annotated[str | None, typer.Option(metavar="ID", help="His technician_id. · 抢修人员工号。", show_default=False)] = None,
     postgres: Dsn = None,
     platform: PlatformFile = None,
 ) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from deploy.terminal import Language
 
-UNDER_FIRE = ("storm-50", ("--kill", "line,dispatch,voice,broker,postgres"))
+UNDER_FIRE = ("storm-50", ("--kill", "line,dispatch,voice,console,broker,postgres"))
 """Played once more with these arguments: every part is killed at random all through it."""
 
 _LIMIT_S = 3_600.0
@@ -211,7 +211,7 @@ def _counts(played: Sequence[Played], zh: bool) -> list[str]:
         killed = ", ".join(f"{name} ×{count}" for name, count in kills.items()) or ("无" if zh else "none")
         if zh:
             told = (
-                "事件 {incidents}，工单 {orders}，致电 {calls}，别名 {aliases}，关阀 {attempts}，重发 {resends}，报警重发 {alarm_repeats}"
+                "事件 {incidents}，抢修单 {orders}，致电 {calls}，别名 {aliases}，关阀 {attempts}，重发 {resends}，报警重发 {alarm_repeats}"
             )
             lines.append(f"{one.play.title}：泄漏 {one.report['leaking']} 户，{told.format(**counts)}；kill -9 {killed}")
         else:

@@ -69,11 +69,13 @@ class Calls:
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def ask(self, record: CallRecord, rank: Rank) -> None:
-        """A new call, which waits for a line."""
+        """A new call, which waits for a line. In an exercise, one beyond the number that it names never gets one."""
         self._calls[record.call_id] = record
         metrics.CALLS_UNDER_WAY.set(len(self._calls))
         self._records.call(record)
-        self._lines.want(record.call_id, rank)
+        most = self._settings.exercise_most_calls
+        if most is None or not record.simulated or self._lines.busy + self._lines.waiting < most:
+            self._lines.want(record.call_id, rank)
 
     def rank(self, call_id: UUID, rank: Rank) -> bool:
         """How urgent a call is that waits for a line; False when it does not wait."""

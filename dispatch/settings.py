@@ -17,6 +17,9 @@ class DispatchSettings(ProcessSettings):
     voice_socket: Path = Field(Path("voice.sock"), description="unix socket of the voice worker / 语音进程的套接字")
 
     max_concurrent_calls: int = Field(100, ge=1, le=1000, description="calls at once, as the voice worker has it / 最大并发呼叫数")
+    exercise_most_calls: int | None = Field(
+        None, ge=1, description="exercise only: *simulated* calls beyond so many at once are dropped / 演练:超出此数的模拟呼叫丢弃"
+    )
     ring_s: float = Field(30.0, gt=0, le=120, description="ring time of one call, s / 单次振铃秒数")
     call_max_s: float = Field(90.0, gt=0, le=90, description="longest call, s / 单次通话上限秒数")
     call_again_after_s: float = Field(65.0, ge=0, description="from one call to the next to one number, s / 同一号码再次呼叫间隔秒数")
@@ -34,7 +37,7 @@ class DispatchSettings(ProcessSettings):
 
     accept_s: float = Field(60.0, gt=0, description="an assigned order must be accepted within, s / 接单时限秒数")
     revisit_after_s: float = Field(7200.0, gt=0, description="no access: revisit due after, s / 到访不遇复访秒数")
-    look_s: float = Field(5.0, gt=0, description="how often waiting orders are looked at, s / 待派工单巡查秒数")
+    look_s: float = Field(5.0, gt=0, description="how often waiting orders are looked at, s / 待派抢修单巡查秒数")
     safe_reading_lel: float = Field(
         10.0, gt=0, le=25, description="made safe needs a reading below, %LEL (default, trade knowledge) / 已控制的读数上限"
     )

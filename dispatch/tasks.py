@@ -17,6 +17,7 @@ from dispatch.journal import CallJournal
 from dispatch.ledger import Ledger
 
 PRIORITY: Final[dict[str, int]] = {
+    "held_valve_open": 1,
     "help_needed": 1,
     "nobody_to_call": 1,
     "building_dark": 2,

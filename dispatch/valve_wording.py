@@ -14,8 +14,8 @@ Language = Literal["zh", "en"]
 
 _VALVE: Final[dict[Language, dict[ValveKnowledge, str]]] = {
     "zh": {
-        "commanded": "关阀指令已经发出，还没有收到燃气表的回答，请当作阀门没有关。",
-        "accepted": "燃气表已经收到关阀指令，正在关阀。",
+        "commanded": "切断指令已经发出，还没有收到燃气表的回答，请当作阀门没有关。",
+        "accepted": "燃气表已经收到切断指令，正在关阀。",
         "reported_closed": "燃气表报告阀门已经关闭，但屋里可能还有燃气，不要返回。",
         "gas_still_flows": "阀门报告已关，但燃气还在流，请当作阀门没有关，不要返回。",
         "no_answer": "燃气表没有回答，阀门可能还开着，不要返回。",
@@ -46,11 +46,11 @@ _SAID: Final[dict[str, dict[Language, str]]] = {
         " go well away, tell your neighbours to leave too, do not go back in.",
     },
     "asleep_until": {
-        "zh": "燃气表在休眠，大约{when}上报时才能收到关阀指令，请当作阀门没有关。",
+        "zh": "燃气表在休眠，大约{when}上报时才能收到切断指令，请当作阀门没有关。",
         "en": "The meter sleeps and hears the close when it next reports, at about {when}: take the valve as open.",
     },
     "asleep": {
-        "zh": "燃气表在休眠，下次上报时才能收到关阀指令，请当作阀门没有关。",
+        "zh": "燃气表在休眠，下次上报时才能收到切断指令，请当作阀门没有关。",
         "en": "The meter sleeps and hears the close when it next reports: take the valve as open.",
     },
     "holds": {

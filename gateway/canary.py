@@ -145,6 +145,7 @@ class Canary:
         self._round: _Round | None = None
         self._due = 0.0
         self._full_at: float | None = None
+        self._passed = False
         self._late_told = False
         self.stuck_at: Step | None = None
 
@@ -160,10 +161,10 @@ class Canary:
         return ("canary_late",) if self.on and self.age_s > self._settings.canary_red_s else ()
 
     def detail(self) -> dict[str, object]:
-        """Figures for health: off, or the age and the step at which the latest round stuck."""
+        """Figures for health: off, or the age, whether a round was full since the start, and the step at which the latest round stuck."""
         if not self.on:
             return {"canary": "canary_off"}
-        found: dict[str, object] = {"canary": "on", "canary_age_s": round(self.age_s, 1)}
+        found: dict[str, object] = {"canary": "on", "canary_age_s": round(self.age_s, 1), "canary_passed": self._passed}
         return found if self.stuck_at is None else {**found, "canary_stuck_at": self.stuck_at}
 
     async def run(self) -> None:
@@ -231,6 +232,7 @@ class Canary:
         metrics.canary_rounds.labels("full").inc()
         metrics.canary_seconds.observe(now - found.started)
         self._full_at, self.stuck_at, self._late_told = now, None, False
+        self._passed = True
 
     def _give_up(self, found: _Round, step: Step) -> None:
         """Recorded with the step at which it stuck; its incident ends, so that the next round begins afresh."""

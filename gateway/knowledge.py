@@ -7,18 +7,21 @@ start and whenever it changed.
 import asyncio
 from collections.abc import Iterator
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 import structlog
 from psycopg.rows import dict_row
 
 from alarm_engine import metrics
+from alarm_engine.aliases import Stored, rename, settle
 from alarm_engine.conditions import CONDITIONS_IN_FORCE, Conditions
 from alarm_engine.engine import Engine
 from alarm_engine.keeper import Keeper
 from alarm_engine.ledger import Ledger
 from alarm_engine.picture import Picture
-from alarm_engine.recovery import reconcile, recover, rename, restore
+from alarm_engine.record import alias_row
+from alarm_engine.recovery import reconcile, recover, restore, stored
 from alarm_engine.registry_view import RegistryView
 from alarm_engine.rows import Rows
 from alarm_engine.snapshot import Snapshots
@@ -32,6 +35,7 @@ log = structlog.get_logger()
 _PIECE = 1_000
 _FIRST_LOOK_S = 2.0
 _REPLAY_S = 60.0
+_REASON = "opened_without_database"
 JOURNAL_POSITION = "SELECT position FROM line_journal WHERE identity = %(journal)s"
 FORMER_JOURNALS = "DELETE FROM line_journal WHERE identity <> %(journal)s"
 _Row = TypeVar("_Row")
@@ -116,21 +120,31 @@ class Knowledge:
         row = await (await connection.execute(JOURNAL_POSITION, {"journal": self._keeper.identity})).fetchone()
         await connection.execute(FORMER_JOURNALS, {"journal": self._keeper.identity})
         self._keeper.met(0 if row is None else row[0])
+        known = await stored(connection)
         if self.alone:
             await self.load_registry(connection)
-            aliases = await reconcile(self._engine, connection, lambda: [entry.rows for entry in self._ledger.waiting])
-            at_ms = self._state.clock.now_ms()
-            for alias, key in aliases:
-                for entry in self._ledger.waiting:
-                    rename(entry.rows, alias, key)
-                self._keeper.put(
-                    Rows(aliases=[{"alias_id": str(alias), "incident_id": str(key), "at_ms": at_ms, "reason": "opened_without_database"}])
-                )
-            if aliases:
-                self._keeper.renew()
+            renamed = await reconcile(self._engine, connection, self._waiting)
+            self._rename(dict(renamed), known)
             await self._take_conditions(connection)
-            log.info("the database is back: what it knew is taken in", aliases=len(aliases), open_incidents=len(self._state.incidents))
+            log.info("the database is back: what it knew is taken in", aliases=len(renamed), open_incidents=len(self._state.incidents))
+        # An earlier life may have opened, without the database, what it did not know to be open; what it wrote down waits.
+        self._rename(settle(self._waiting(), known), known)
         self.met.set()
+
+    def _waiting(self) -> list[Rows]:
+        return [entry.rows for entry in self._ledger.waiting]
+
+    def _rename(self, renamed: dict[UUID, UUID], known: Stored) -> None:
+        """Let what waits belong to the incident that the database has, and have the other id written down as its alias."""
+        if not renamed:
+            return
+        for rows in self._waiting():
+            rename(rows, renamed, known)
+        at_ms = self._state.clock.now_ms()
+        fresh = {alias: key for alias, key in renamed.items() if alias not in known.aliases}
+        if fresh:
+            self._keeper.put(Rows(aliases=[alias_row(alias, key, at_ms, _REASON) for alias, key in fresh.items()]))
+        self._keeper.renew()
 
     async def load_registry(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Take what changed in the registry since the version that is known."""

@@ -298,7 +298,7 @@ class Stage:
         self._looks += 1
         if self._looks % _COUNT_EVERY == 1:
             of = len(self._cast.leaking)
-            zh = f"{of} 户中：关阀 {closed}，事件 {incidents}，工单 {ordered}，致电 {called}"
+            zh = f"{of} 户中：关阀 {closed}，事件 {incidents}，抢修单 {ordered}，致电 {called}"
             en = f"of {of} homes: {closed} closed, {incidents} incidents, {ordered} orders, {called} called"
             self._town.households[self._story.home_id].tell(zh, en)
 

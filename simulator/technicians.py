@@ -201,7 +201,7 @@ class Technicians:
         async def make_safe(order: Entity, who: str) -> Entity | Refusal:
             # One that stalled half-way says that it is closing; a hand is what it waits for.
             if town.close_by_hand(home_id) or town.households[home_id].home.valve == "closing":
-                self._tell(home_id, "阀门仍未关：技术员手动关阀", "the valve is still open: the technician closes it by hand")
+                self._tell(home_id, "阀门仍未关：抢修人员手动关阀", "the valve is still open: the technician closes it by hand")
             if town.reading_lel(home_id) > SAFE_LEL:
                 zh, en = compressed(town.air(home_id, shown_s=tempo.air_s), tempo.air_s)
                 self._tell(home_id, f"开窗通风 {zh}", f"windows and doors open: the room clears in {en}")
@@ -230,12 +230,12 @@ class Technicians:
                 if refusal is not None:
                     return refusal
             zh, en = await self._shown(order, work.burners_s, tempo.burners_s)
-            self._tell(home_id, f"置换、点火、查漏 {zh}：恢复供气", f"purged, every burner lit and soaped, {en}: gas restored")
-            return await self._request(order, "restore", who, note="逐个点火并检漏 / every burner lit and soap-tested")
+            self._tell(home_id, f"置换、点火、查漏 {zh}：已复气", f"purged, every burner lit and soaped, {en}: gas restored")
+            return await self._request(order, "restore", who, note="逐个点火并查漏 / every burner lit and soap-tested")
 
         async def archive(order: Entity, who: str) -> Entity | Refusal:
             await self._pass(order, tempo.papers_s)
-            answer = await self._request(order, "archive", who, note="用户已签字 / signed by the resident")
+            answer = await self._request(order, "archive", who, note="住户已签字 / signed by the resident")
             if not isinstance(answer, Refusal):
                 self._tell(home_id, f"{order['order_no']} 归档", f"{order['order_no']} is archived")
             return answer
@@ -259,7 +259,7 @@ class Technicians:
             zh, en = await self._shown(order, work.search_s, tempo.search_s)
             lel = self._town.reading_lel(home_id)
             self._tell(home_id, f"检查 {zh}：读数 {lel:.1f} %LEL，未发现泄漏", f"inspected, {en}: {lel:.1f} %LEL, no leak found")
-            note = f"逐点检漏，读数 {lel:.1f} %LEL / every joint searched, {lel:.1f} %LEL"
+            note = f"逐点查漏，读数 {lel:.1f} %LEL / every joint searched, {lel:.1f} %LEL"
             return await self._request(order, "cause", who, cause="no_leak_found", note=note)
 
         return inspect
@@ -285,7 +285,7 @@ class Technicians:
         if order is None:
             return "no_order"
         who = order["technician_id"] or self._crews.get(order["crew_id"] or "", "") or next(iter(self._crews.values()), "nobody")
-        self._tell(home_id, "技术员请求开阀", "a technician asks for the valve to be opened")
+        self._tell(home_id, "抢修人员请求开阀", "a technician asks for the valve to be opened")
         answer = await self._request(order, "open-valve", who)
         if not isinstance(answer, Refusal):
             return "sent"
@@ -296,7 +296,7 @@ class Technicians:
         """Ask for the valve to be opened and press the key at the meter; None when it is open."""
         self._town.wake_meter(home_id)
         await self._clock.sleep(0.5)  # what it reports is on its way; it hears what is asked for in the moments after that
-        self._tell(home_id, "技术员在表前请求开阀", "the technician stands at the meter and asks for it to be opened")
+        self._tell(home_id, "抢修人员在表前请求开阀", "the technician stands at the meter and asks for it to be opened")
         answer = await self._request(order, "open-valve", who)
         if isinstance(answer, Refusal):
             return answer
@@ -306,7 +306,7 @@ class Technicians:
                 break
             await self._clock.sleep(0.5)
         else:
-            return Refusal("no_open_at_the_meter", "开阀指令没有到达表具", "no order to open has reached the meter")
+            return Refusal("no_open_at_the_meter", "开阀指令没有到达燃气表", "no order to open has reached the meter")
         while self._town.households[home_id].home.valve == "opening":
             await self._clock.sleep(0.5)
         # The platform hears of it a moment later; asking earlier would only be refused.

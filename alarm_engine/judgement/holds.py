@@ -30,7 +30,7 @@ HOLD_TABLE: Final[dict[Hold, Row]] = {
     for row in (
         Row("safety", ("leak", "hotline_report"), frozenset({"test", "order"}), "安全", "safety"),
         Row("arrears", ("cause arrears", "credit used up"), frozenset({"payment"}), "欠费", "arrears"),
-        Row("self_protection", ("the meter's own cause",), frozenset({"inspection", "resident"}), "表具自保护", "self-protection"),
+        Row("self_protection", ("the meter's own cause",), frozenset({"inspection", "resident"}), "燃气表自保护", "self-protection"),
         Row("away", ("request",), frozenset({"request"}), "外出", "away"),
         Row("works", ("request",), frozenset({"request"}), "施工", "works"),
     )

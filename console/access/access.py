@@ -7,7 +7,6 @@ in must go on seeing that the database is away. Refuses to know routes and HTTP.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from dataclasses import replace
 from typing import Final
 
 from structlog import get_logger
@@ -89,17 +88,24 @@ class Access:
 
     # --- who is it ----------------------------------------------------------------------------------------------------
 
-    async def of_cookie(self, cookie: str, origin: str) -> Who | None:
-        """Who is signed in with a cookie and asks something now. Raises DatabaseAway where that cannot be found out."""
+    async def of_cookie(self, cookie: str, origin: str, idle_ms: int | None = 0) -> Who | None:
+        """Who is signed in with a cookie and asks something now. Raises DatabaseAway where that cannot be found out.
+
+        ``idle_ms``: how long ago a person did something there; None: nobody did, the page asks by itself.
+        """
         hashed = digest(cookie)
         session = await self._session(hashed, origin)
         if session is None:
             return None
-        now_ms = self.clock.now_ms()
-        if now_ms - session.seen_ms > TOUCH_MS:
+        if idle_ms is None:
+            return session.now()
+        acted_ms = self.clock.now_ms() - max(0, idle_ms)
+        if acted_ms - session.stored_ms > TOUCH_MS:
+            # Before it is tried: a database that is away is not to hold up every request.
+            session.stored_ms = acted_ms
             with contextlib.suppress(DatabaseAway):
-                await self.sessions.touch(hashed, now_ms)
-        return session.seen(now_ms)
+                await self.sessions.touch(hashed, acted_ms)
+        return session.seen(acted_ms)
 
     async def of_token(self, value: str, origin: str, *, here: bool) -> Who | None:
         """Who has a token. The platform's own is good at this machine alone (``here``). Raises DatabaseAway."""
@@ -136,7 +142,7 @@ class Access:
         """Somebody who only listens, as he is now; None once he is signed out. Asking it is no activity of his. Raises DatabaseAway."""
         if who.via != "token":
             session = await self._session(who.credential, who.origin)
-            return None if session is None else replace(session.who, expires_ms=session.expires_ms)
+            return None if session is None else session.now()
         if self.is_platform(who):
             return who
         return who if await self.tokens.in_use(who.credential, self.clock.now_ms()) else None
@@ -153,7 +159,9 @@ class Access:
         if known is not None and now_ms - known[0] < _FRESH_MS:
             return known[1]
         try:
-            found = await self.sessions.find(hashed, origin, now_ms, day_began_ms(self._platform_clock.now_ms()))
+            # An act since the last touch is not in the database yet.
+            seen_ms = 0 if known is None else known[1].seen_ms
+            found = await self.sessions.find(hashed, origin, now_ms, day_began_ms(self._platform_clock.now_ms()), seen_ms)
         except DatabaseAway:
             if known is not None and now_ms - known[0] < _STALE_MS:
                 return known[1]
@@ -161,9 +169,6 @@ class Access:
         self._found.pop(hashed, None)
         if found is None:
             return None
-        if known is not None:
-            # What was asked since the last touch is not in the database yet.
-            found.seen_ms = max(found.seen_ms, known[1].seen_ms)
         self._found[hashed] = (now_ms, found)
         while len(self._found) > _REMEMBERED_MAX:
             self._found.popitem(last=False)

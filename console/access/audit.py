@@ -1,16 +1,18 @@
-"""The record of who signed in, looked behind a mask, searched by telephone, exported, or changed users and tokens.
+"""The record of who signed in, looked behind a mask, searched for a home, exported, or changed users and tokens.
 
 Append-only: the database refuses everything but INSERT. Decides what a record says; what has to be recorded is known where it happens.
 """
 
 import asyncio
+import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
+from console import masking
 from console.access.who import Who
 from console.store import Store
 from core.clock import Clock
@@ -22,6 +24,7 @@ What = Literal[
     "demo_entered",
     "unmasked",
     "searched_by_phone",
+    "searched_by_address",
     "exported",
     "recording_heard",
     "picture_seen",
@@ -41,6 +44,7 @@ WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
     "demo_entered": ("进入演示", "entered the demonstration"),
     "unmasked": ("查看已遮盖的姓名电话", "looked at masked names and numbers"),
     "searched_by_phone": ("按电话搜索", "searched by telephone number"),
+    "searched_by_address": ("按地址或户号搜索", "searched by address or household number"),
     "exported": ("导出", "exported"),
     "recording_heard": ("收听通话录音", "listened to a call"),
     "picture_seen": ("查看现场照片或签名", "looked at a photo or signature"),
@@ -52,6 +56,8 @@ WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
     "token_ended": ("停用接口令牌", "ended an API token"),
 }
 
+# What may be a telephone that is not typed to its end, or has a digit too many.
+_LONG_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){8,}")
 _AGAIN_MS: Final = 86_400_000
 _REMEMBERED_MAX: Final = 10_000
 
@@ -109,6 +115,15 @@ class Audit:
     async def note(self, who: Who, what: What, *, about: str = "", reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
         """Record what somebody signed in does, before it is done or shown. Raises DatabaseAway."""
         await self.note_of(who.name, who.via, what, who.origin, about=about, reason=reason, detail=detail)
+
+    async def note_search(self, who: Who, asked: str, homes: Sequence[str]) -> None:
+        """Record a search for a home by its address, household number or id, and which homes it found. Raises DatabaseAway.
+
+        What was typed stands there as it was typed, without the long numbers in it: a household's is told by the home that it found.
+        """
+        typed = _LONG_NUMBER.sub(lambda found: masking.number(found[0]), masking.text(asked))
+        detail = {"asked": typed, "found": len(homes)}
+        await self.note(who, "searched_by_address", about=homes[0] if len(homes) == 1 else "", detail=detail)
 
     async def note_of(
         self, who: str, via: Via, what: What, origin: str, *, about: str = "", reason: str = "", detail: Mapping[str, Any] | None = None

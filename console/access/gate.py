@@ -28,6 +28,7 @@ _BODY_MAX: Final = 64 * 1024
 _UPLOAD_MAX: Final = 3 * 1024 * 1024 + 64 * 1024
 _UPLOADS: Final = "/attachments"
 _UNSIGNED_SHARE: Final = 0.25
+_BY_ITSELF: Final = frozenset({"image", "audio", "video"})
 
 
 class _Running(Protocol):
@@ -79,7 +80,7 @@ class Gate:
         body = await _whole(receive)
         owner = f"user:{who.user_id}" if who.user_id is not None else f"{who.via}:{who.name}"
         now_ms = access.clock.now_ms()
-        await access.once.answer(self._app, scope, _again(body), send, owner=owner, key=checked(key), body=body, now_ms=now_ms)
+        await access.once.answer(self._app, scope, _again(body, receive), send, owner=owner, key=checked(key), body=body, now_ms=now_ms)
 
 
 def cookie_name(scope: Mapping[str, Any]) -> str:
@@ -141,7 +142,17 @@ async def _who(access: Access, scope: Scope, headers: Mapping[str, str]) -> tupl
             raise Problem(HTTPStatus.UNAUTHORIZED, "bad_token", "接口令牌无效或已到期", "the API token is not valid, or no longer")
         return found, None
     cookie = cookie_of(scope)
-    return (None if cookie is None else await access.of_cookie(cookie, address(scope))), cookie
+    return (None if cookie is None else await access.of_cookie(cookie, address(scope), _idle_ms(scope, headers))), cookie
+
+
+def _idle_ms(scope: Scope, headers: Mapping[str, str]) -> int | None:
+    """How long ago a person did something at whatever asks; None: it asks by itself. A page's word can only shorten a session."""
+    told = headers.get("x-idle-seconds")
+    if scope["path"] == f"{BASE}/events" or headers.get("sec-fetch-dest") in _BY_ITSELF:
+        return None
+    if told is None:
+        return 0
+    return int(told) * 1000 if told.isascii() and told.isdigit() and len(told) < 10 else None
 
 
 def _slow_down(access: Access, who: Who | None, origin: str) -> None:
@@ -207,14 +218,15 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _again(body: bytes) -> Receive:
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body once more, and then what really comes: a download would end at a disconnect that is none."""
     given = False
 
-    async def receive() -> Message:
+    async def again() -> Message:
         nonlocal given
         if given:
-            return {"type": "http.disconnect"}
+            return await receive()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return receive
+    return again

@@ -97,7 +97,13 @@ class OnceOnly:
                 status = message["status"]
                 headers = {k.lower(): v.decode("latin-1") for k, v in message["headers"]}
                 media, to_be_kept = headers.get(b"content-type", ""), "no-store" not in headers.get(b"cache-control", "")
-            elif message["type"] == "http.response.body":
+                if not to_be_kept:
+                    await self._settle(mine, status, media, None)
+            if not to_be_kept:
+                # Nobody asks for it again, and a download may be longer than what is held here.
+                await send(message)
+                return
+            if message["type"] == "http.response.body":
                 said.extend(message.get("body", b""))
             messages.append(message)
 
@@ -106,7 +112,8 @@ class OnceOnly:
             await app(scope, receive, held)
         finally:
             _under.reset(token)
-            await self._settle(mine, status, media, bytes(said) if to_be_kept else None)
+            if to_be_kept:
+                await self._settle(mine, status, media, bytes(said))
         for message in messages:
             await send(message)
 

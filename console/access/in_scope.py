@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
-from console.access.scope import Scope, home_id_in_scope
+from console.access.scope import Scope, crew_in_scope, home_id_in_scope, order_in_scope
 
 _HIS: Final[LiteralString] = "scoped.crew_id = %(scope_crew)s AND (scoped.archived_ms IS NULL OR scoped.archived_ms >= %(scope_since_ms)s)"
 # An array, read once and looked up by index: a crew has few orders and the tables are long.
@@ -67,17 +67,30 @@ TASK_IN_SCOPE: Final[LiteralString] = f"""({belongs_in_scope("tasks", "tasks.hom
     AND ({_EVERY_DISTRICT} OR coalesce(tasks.detail ->> 'district_code', '') = ''
          OR tasks.detail ->> 'district_code' = ANY (%(scope_districts)s)))"""
 DEVICE_IN_SCOPE: Final[LiteralString] = home_id_in_scope("d.home_id")
+# By whatever thing of a place it names; one that names none, or none that is known, is shown to whoever put it. A technician reads what
+# he put himself, and is told what became of it also where the order went to another crew meanwhile.
+REQUEST_IN_SCOPE: Final[LiteralString] = f"""(NOT {_DESK} OR {_EVERY_DISTRICT} OR (
+    {home_id_in_scope("(requests.body ->> 'home_id')")}
+    AND {home_id_in_scope("(SELECT placed.home_id FROM devices placed WHERE placed.device_id = requests.body ->> 'device_id')")}
+    AND NOT EXISTS (SELECT FROM work_orders WHERE work_orders.order_no = requests.body ->> 'order_no' AND NOT {order_in_scope()})
+    AND NOT EXISTS (SELECT FROM crews WHERE requests.kind = 'crew_position' AND crews.crew_id = requests.body ->> 'crew_id'
+                                        AND NOT {crew_in_scope()})
+    AND NOT EXISTS (SELECT FROM tasks WHERE tasks.task_id = CASE WHEN requests.body ->> 'task_id' ~ '^[0-9a-fA-F-]{{36}}$'
+                                                                 THEN (requests.body ->> 'task_id')::uuid END
+                                        AND NOT {TASK_IN_SCOPE})))"""
 
 
 @dataclass(frozen=True, slots=True)
 class Tie:
     """How a thing is tied to places and people: the districts of its home and incident, as far as they are known; the crews that have an
-    order for it, each with the time at which that order was archived (Unix ms, None = open); whether an incident of its home is open.
+    order for it, each with the time at which that order was archived (Unix ms, None = open); whether an incident of its home is open;
+    ``whose`` it is, that home or an incident of no home.
     """
 
     districts: frozenset[str] = frozenset()
     crews: frozenset[tuple[str, int | None]] = frozenset()
     home_open: bool = False
+    whose: str | None = None
 
 
 def districts_of(*codes: str | None) -> frozenset[str]:

@@ -50,7 +50,7 @@ ROLE_NAMES: Final[Mapping[Role, tuple[str, str]]] = {
     "viewer": ("观看", "viewer"),
     "operator": ("值班员", "operator"),
     "dispatcher": ("调度员", "dispatcher"),
-    "technician": ("抢修员", "technician"),
+    "technician": ("抢修人员", "technician"),
     "supervisor": ("值班长", "supervisor"),
     "engineer": ("工程师", "engineer"),
     "auditor": ("审计员", "auditor"),

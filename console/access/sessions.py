@@ -1,7 +1,7 @@
 """Who is signed in with a cookie, until when. Only the hash of a cookie's value is stored.
 
-Decides the two ends of a session: so long after it began, and so long after its last request where somebody sits at a desk. A wall that
-only looks, a phone in a stairwell and the demonstration have the first end alone.
+Decides the two ends of a session: so long after it began, and so long after a person's last act where somebody sits at a desk. A wall
+that only looks, a phone in a stairwell and the demonstration have the first end alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from console.store import Row, Store
 
 DEMO_NAME: Final = "demo"
 TOUCH_MS: Final = 60_000
-_NO_IDLE_END: Final = ({"viewer"}, {"technician"})
+_NO_IDLE_END: Final[frozenset[Role]] = frozenset({"viewer", "technician"})
 _SHANGHAI_MS: Final = 8 * 3_600_000
 _DAY_MS: Final = 86_400_000
 
@@ -30,28 +30,33 @@ _FIND = """
     LEFT JOIN technicians t ON t.technician_id = coalesce(u.technician_id, s.technician_id) AND t.retired_at IS NULL
     WHERE s.session_hash = %(hash)s"""
 _PLAY = "UPDATE sessions SET technician_id = %(technician_id)s WHERE session_hash = %(hash)s AND user_id IS NULL"
-_TOUCH = "UPDATE sessions SET seen_ms = greatest(seen_ms, %(now_ms)s) WHERE session_hash = %(hash)s"
+_TOUCH = "UPDATE sessions SET seen_ms = greatest(seen_ms, %(acted_ms)s) WHERE session_hash = %(hash)s"
 _END = "DELETE FROM sessions WHERE session_hash = %(hash)s"
 _END_OF_USER = "DELETE FROM sessions WHERE user_id = %(user_id)s AND session_hash <> %(but)s RETURNING session_hash"
 
 
 @dataclass(slots=True)
 class Session:
-    """One session as it was read. ``seen_ms`` moves on with every request."""
+    """One session as it was read. ``seen_ms``: a person's last act; ``stored_ms``: as much of it as the database knows."""
 
     who: Who
     ends_ms: int
     idle_ms: int | None
     seen_ms: int
+    stored_ms: int
 
     @property
     def expires_ms(self) -> int:
-        """Its end, if nothing more is asked."""
+        """Its end, if nobody acts any more."""
         return self.ends_ms if self.idle_ms is None else min(self.ends_ms, self.seen_ms + self.idle_ms)
 
-    def seen(self, now_ms: int) -> Who:
-        """Whoever asks now."""
-        self.seen_ms = max(self.seen_ms, now_ms)
+    def seen(self, acted_ms: int) -> Who:
+        """Whoever acted then."""
+        self.seen_ms = max(self.seen_ms, acted_ms)
+        return self.now()
+
+    def now(self) -> Who:
+        """Whoever it is, with the end as it stands."""
         return replace(self.who, expires_ms=self.expires_ms)
 
 
@@ -87,8 +92,8 @@ class Sessions:
         await self._store.own(_BEGIN, row)
         return cookie
 
-    async def find(self, hashed: bytes, origin: str, now_ms: int, since_ms: int) -> "Session | None":
-        """The session behind a cookie's hash; None where there is none, or it has ended."""
+    async def find(self, hashed: bytes, origin: str, now_ms: int, since_ms: int, seen_ms: int = 0) -> "Session | None":
+        """The session behind a cookie's hash; None where there is none, or it has ended. ``seen_ms``: an act not written down yet."""
         rows = await self._store.own(_FIND, {"hash": hashed})
         if not rows:
             return None
@@ -97,17 +102,17 @@ class Sessions:
         if told is None:
             return None
         who = Who(user_id=row["user_id"], expires_ms=0, since_ms=since_ms, origin=origin, credential=hashed, **told)
-        idle_ms = None if who.via == "demo" or set(who.roles) in _NO_IDLE_END else self._idle_ms
-        found = Session(who, row["ends_ms"], idle_ms, row["seen_ms"])
+        idle_ms = None if who.via == "demo" or who.roles <= _NO_IDLE_END else self._idle_ms
+        found = Session(who, row["ends_ms"], idle_ms, max(row["seen_ms"], seen_ms), row["seen_ms"])
         return found if found.expires_ms > now_ms else None
 
     async def play(self, hashed: bytes, technician_id: str) -> None:
         """A session of the demonstration goes on as this technician; its roles stay. No user's own session is changed."""
         await self._store.own(_PLAY, {"hash": hashed, "technician_id": technician_id})
 
-    async def touch(self, hashed: bytes, now_ms: int) -> None:
-        """He asked something: the idle end moves on."""
-        await self._store.own(_TOUCH, {"hash": hashed, "now_ms": now_ms})
+    async def touch(self, hashed: bytes, acted_ms: int) -> None:
+        """He did something then: the idle end moves on."""
+        await self._store.own(_TOUCH, {"hash": hashed, "acted_ms": acted_ms})
 
     async def end(self, hashed: bytes) -> None:
         """Sign out."""

@@ -83,7 +83,7 @@ class User(BaseModel):
     changed_ms: int = Field(description="Unix ms")
     disabled_ms: int | None = Field(description="Unix ms; null = may sign in")
     has_password: bool = Field(description="false until he has chosen one by his link")
-    seen_ms: int | None = Field(description="Unix ms; last request of a session that has not ended")
+    seen_ms: int | None = Field(description="Unix ms; last act in a session that has not ended")
 
 
 class NewUser(BaseModel):
@@ -219,9 +219,9 @@ class Users:
         if "integration" in roles:
             raise invalid("body.roles", "“系统对接”只用于接口令牌", "the role integration is for API tokens alone")
         if "technician" in roles and technician_id is None:
-            raise invalid("body.technician_id", "抢修员须指定其工号", "a technician needs his technician_id")
+            raise invalid("body.technician_id", "抢修人员须指定其工号", "a technician needs his technician_id")
         if technician_id is not None and not await self._store.own(_TECHNICIAN, {"technician_id": technician_id}):
-            raise invalid("body.technician_id", "登记中没有这位抢修员", "there is no such technician in the registry")
+            raise invalid("body.technician_id", "登记中没有这位抢修人员", "there is no such technician in the registry")
 
 
 def _ordered(roles: Sequence[Role]) -> list[Role]:

@@ -62,7 +62,7 @@ class ChangedThings:
         match name:
             case "order":
                 # An order is its own crew's alone, whoever else works the incident; and it keeps the district it was made for.
-                tie = Tie(districts_of(*_own_district(name, row)), crews_of([row]), tie.home_open)
+                tie = Tie(districts_of(*_own_district(name, row)), crews_of([row]), tie.home_open, tie.whose)
                 return _told(name, orders.from_row(row, clear=True), orders.from_row(row, clear=False), tie)
             case "call":
                 clear, masked = (calls.from_row(row, self._recordings, clear=each) for each in (True, False))
@@ -121,11 +121,13 @@ class ChangedThings:
 
 
 def _told(name: str, clear: BaseModel, masked: BaseModel, tie: Tie) -> Told:
-    return Told(name, clear, masked, in_scope(tie), lambda who: masking.sees_people(who, home_open=tie.home_open))
+    clear_for = partial(masking.sees_people, home_open=tie.home_open)
+    return Told(name, clear, masked, in_scope(tie), clear_for, tie.whose, over=not tie.home_open)
 
 
 def _incident(found: incidents.Gathered) -> Told:
-    tie = Tie(districts_of(found.row["district_code"]), crews_of(found.orders), found.row["home_open"])
+    whose = found.row["home_id"] or str(found.row["incident_id"])
+    tie = Tie(districts_of(found.row["district_code"]), crews_of(found.orders), found.row["home_open"], whose)
     return _told("incident", found.incident(clear=True), found.incident(clear=False), tie)
 
 

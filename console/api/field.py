@@ -18,13 +18,15 @@ from console.field.rules import FieldRules, desk_phone, rules
 from console.problems import responses
 from console.store import Row, Store
 from console.wording import step_told
+from dispatch.judgement.crews import on_duty
 
 router = APIRouter(prefix="/api/v1/field", tags=["orders"], dependencies=[Depends(demo.noticed)])
 
 _MOST: Final = 50
 _DAY_MS: Final = 86_400_000
 _TECHNICIAN: Final[LiteralString] = """
-    SELECT technician_id, name, crew_id FROM technicians WHERE technician_id = %(technician_id)s AND retired_at IS NULL"""
+    SELECT t.technician_id, t.name, t.crew_id, c.shift_start, c.shift_end FROM technicians t JOIN crews c USING (crew_id)
+    WHERE t.technician_id = %(technician_id)s AND t.retired_at IS NULL"""
 # Without a `since` of the day, yesterday's are shown rather than none.
 _OF_CREW: Final[LiteralString] = """
     SELECT order_id, order_no, incident_id, home_id, state, valve, proof, proof_due_ms, clearing, before_meter, answer_due_ms, on_site_ms,
@@ -59,7 +61,7 @@ class FieldHome(BaseModel):
     riser_id: str | None
     meter_location: str | None
     access_note: str | None
-    flags: list[str] = Field(description="lives_alone, infirm, infant, hard_of_hearing")
+    flags: list[str] | None = Field(description="lives_alone, infirm, infant, hard_of_hearing; null: not shown, as names are not")
 
 
 class FieldOrder(Order):
@@ -79,6 +81,7 @@ class FieldDay(BaseModel):
     technician_id: str | None = Field(description="null: whoever is signed in is no technician")
     name: str | None
     crew_id: str | None
+    on_shift: bool = Field(description="his crew is on shift: while it is on an order too, his phone may tell where it is")
     desk_phone: str
     rules: FieldRules
     orders: list[FieldOrder]
@@ -98,6 +101,7 @@ async def read_day(console: Console, who: Annotated[Who, Depends(needs("order_st
         technician_id=found["technician_id"] if found else None,
         name=found["name"] if found else None,
         crew_id=found["crew_id"] if found else None,
+        on_shift=found is not None and on_duty(found["shift_start"], found["shift_end"], now_ms),
         desk_phone=desk_phone(),
         rules=rules(),
         orders=await _with_everything(store, who, of_crew, now_ms),

@@ -1,7 +1,8 @@
 """Handing a shift over (交接班): the draft, the leaving one's signature, the taking one's, and what was signed. Append-only.
 
-A handover begins when the leaving one signs, and is taken when another signs: never while an open incident or task has no owner, and
-never two of one desk at once. Both documents are kept as they were signed. Signing needs no password again: the session says who it is.
+A handover begins when the leaving one signs, and is taken when another signs: never while anything of it (an open incident or task, a
+promise due, a kind of hold, the buildings that are not watched) has no owner, and never two of one desk at once. Both documents are kept
+as they were signed. Signing needs no password again: the session says who it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +20,7 @@ from console.api.needs import Console, needs, not_allowed
 from console.api.reader import Reader
 from console.desk import handover_sql as sql
 from console.desk.drafting import draft, people
-from console.desk.handover_document import Document, OpenIncident, OpenTask, covers, desk_of, owned, said_of, strangers, unowned
+from console.desk.handover_document import Document, Unowned, covers, desk_of, owned, strangers, unowned
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.running import Running
@@ -32,8 +33,12 @@ Signer = Annotated[Who, Depends(needs("handover"))]
 HandoverId = Annotated[UUID, Path(description="the handover's id")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Owners = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=64)], Name],
-    Field(max_length=20_000, description="thing (`incident:…`, `task:…`, or `*` for all others) to the name of a user who takes it"),
+    dict[Annotated[str, Field(min_length=1, max_length=400)], Name],
+    Field(
+        max_length=20_000,
+        description="thing (its `thing` in the draft; `holds:…` for a kind of hold, `blind` for all buildings, `promises` for all "
+        "promises, `*` for all others) to the name of a user who takes it",
+    ),
 ]
 
 
@@ -91,6 +96,22 @@ class Person(BaseModel):
 
     name: str
     display: str
+
+
+class Taken(BaseModel):
+    """Who has a thing since the last handover that was taken."""
+
+    thing: str
+    name: str
+    display: str
+    handover_id: UUID
+    taken_ms: int = Field(description="Unix ms")
+
+
+class Owned(BaseModel):
+    """Owners of the things that were asked for."""
+
+    items: list[Taken]
 
 
 class Draft(Document):
@@ -162,6 +183,16 @@ async def read_draft(console: Console, who: Signer) -> Draft:
 
 def _seen(who: Who, handover_id: UUID) -> dict[str, Any]:
     return {"handover_id": handover_id, **who.scope.values()}
+
+
+@router.get("/handover/owners", summary="Who has a thing since the last handover · 负责人", responses=responses(422))
+async def read_owners(
+    console: Console, who: Reader, thing: Annotated[list[Annotated[str, Query(max_length=400)]], Query(min_length=1, max_length=50)]
+) -> Owned:
+    """As the last handover that was taken says, of desks whose districts are all in scope; what it does not say is left out."""
+    _may_look(who)
+    rows = await console.store.rows(sql.OWNERS, {"things": thing, **who.scope.values()})
+    return Owned(items=[Taken(**row) for row in rows])
 
 
 @router.post("/handovers", summary="Sign and hand over · 交班", responses=responses(404, 409, 422))
@@ -274,16 +305,14 @@ def _ended(by: str) -> Problem:
     )
 
 
-def _unowned(left: "Sequence[OpenIncident | OpenTask]") -> Problem:
+def _unowned(left: Sequence[Unowned]) -> Problem:
+    first = left[0].words
     return Problem(
         HTTPStatus.CONFLICT,
         "unowned",
-        f"还有 {len(left)} 项无人接手：{said_of(left[0]).zh}{' 等' if len(left) > 1 else ''}",
-        f"{len(left)} things have no owner: {said_of(left[0]).en}{' and others' if len(left) > 1 else ''}",
-        errors=[
-            FieldError(where=f"body.owners.{thing.thing}", en=f"{said_of(thing).zh} / {said_of(thing).en}")
-            for thing in left[:_UNOWNED_TOLD]
-        ],
+        f"还有 {len(left)} 项没有负责人：{first.zh}{' 等' if len(left) > 1 else ''}",
+        f"{len(left)} things have no owner: {first.en}{' and others' if len(left) > 1 else ''}",
+        errors=[FieldError(where=f"body.owners.{each.thing}", en=f"{each.words.zh} / {each.words.en}") for each in left[:_UNOWNED_TOLD]],
     )
 
 

@@ -45,9 +45,8 @@ IN_FORCE = """
            (SELECT coalesce(array_agg(DISTINCT condition ORDER BY condition), '{}') FROM home_conditions
             WHERE home_id = %(home_id)s AND ended_ms IS NULL) AS conditions"""
 OPEN_INCIDENT = "SELECT incident_id FROM incidents WHERE place = %(home_id)s AND state = 'open'"
-_DEVICE = """SELECT d.device_id, d.kind, d.home_id, d.account, d.made_on, d.retired_at IS NOT NULL AS retired,
-    to_jsonb(s) AS state
-    FROM devices d LEFT JOIN device_state s USING (device_id)"""
+DEVICE_COLUMNS = "d.device_id, d.kind, d.home_id, d.account, d.made_on, d.retired_at IS NOT NULL AS retired, to_jsonb(s) AS state"
+_DEVICE = f"SELECT {DEVICE_COLUMNS} FROM devices d LEFT JOIN device_state s USING (device_id)"
 DEVICES_OF_HOME = _DEVICE + " WHERE d.home_id = %(home_id)s ORDER BY d.retired_at NULLS FIRST, d.kind, d.device_id LIMIT 200"
 DEVICE = _DEVICE + " WHERE d.device_id = %(device_id)s"
 DEVICE_SEEN = f"{DEVICE} AND {DEVICE_IN_SCOPE}"
@@ -91,7 +90,9 @@ class Home(BaseModel):
     meter_location: str | None
     access_note: str | None
     language: str = Field(description="zh or en: spoken on the phone")
-    flags: list[str] = Field(description="lives_alone, infirm, infant, hard_of_hearing")
+    flags: list[str] | None = Field(
+        description="lives_alone, infirm, infant, hard_of_hearing; null: not shown to those without the right `read_people`"
+    )
     alarm_lel: float = Field(description="alarm set-point, %LEL")
     simulated: bool
     retired: bool
@@ -262,6 +263,7 @@ async def known_device(store: Store, device_id: str, who: Who) -> Row:
 @router.get("/homes", summary="Homes · 住户", responses=responses(422))
 async def list_homes(
     store: Database,
+    console: Console,
     who: Reader,
     q: Annotated[str | None, Query(min_length=1, max_length=64, description="home id, 户号, or part of the address")] = None,
     simulated: Annotated[bool | None, Query(description="simulated homes only, or real ones only")] = None,
@@ -269,11 +271,13 @@ async def list_homes(
     limit: Limit = 50,
     after: After = None,
 ) -> Page[Home]:
-    """Homes in service, sorted by id."""
+    """Homes in service, sorted by id. A search with `q` is recorded."""
     (last,) = behind("homes", after, str)
     pattern = None if q is None else "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = {"q": pattern, "exact": q, "simulated": simulated, "district_code": district_code, "last": last, "rows": limit + 1}
     rows = await store.rows(HOMES, values | who.scope.values())
+    if q is not None:
+        await console.access.audit.note_search(who, q, [row["home_id"] for row in rows[:limit]])
     clear = who.may("read_people")
     return Page(
         items=[Home(**_home(masking.shown(row, masking.home, clear=clear))) for row in rows[:limit]],

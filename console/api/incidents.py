@@ -1,8 +1,8 @@
 """Incidents with their clocks and everything that belongs to them. Read from ``incidents``; the line writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -49,15 +49,20 @@ _OPEN = home_open("incidents.home_id", "incidents.incident_id")
 IN_SCOPE = incident_in_scope()
 
 # The canary walks the line every minute and is not counted: it is only listed when it is asked for by its kind.
-INCIDENTS_NEWEST = f"""
-    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents
-    WHERE {IN_SCOPE}
+_LISTED = f"""{IN_SCOPE}
       AND (%(state)s::text IS NULL OR state = %(state)s)
       AND (%(home_id)s::text IS NULL OR home_id = %(home_id)s)
       AND CASE WHEN %(kind)s::text IS NULL THEN kind <> 'canary' ELSE kind = %(kind)s END
       AND (%(since_ms)s::bigint IS NULL OR received_ms >= %(since_ms)s)
+      AND (%(until_ms)s::bigint IS NULL OR received_ms < %(until_ms)s)"""
+INCIDENTS_NEWEST = f"""
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents
+    WHERE {_LISTED}
       AND (%(at)s::bigint IS NULL OR (received_ms, incident_id) < (%(at)s, %(id)s::uuid))
     ORDER BY received_ms DESC, incident_id DESC LIMIT %(rows)s"""
+INCIDENTS_COUNTED = f"SELECT count(*) AS rows FROM incidents WHERE {_LISTED}"
+EVERY: Final[Mapping[str, Any]] = {"state": None, "home_id": None, "kind": None, "since_ms": None, "until_ms": None}
+"""The filters of both, where nothing is asked for."""
 INCIDENTS_BY_ID = f"SELECT {_COLUMNS}, {_OPEN} AS home_open FROM incidents WHERE incident_id = ANY(%(ids)s)"
 INCIDENTS_SEEN = f"{INCIDENTS_BY_ID} AND {IN_SCOPE}"
 ALIAS = "SELECT incident_id FROM incident_aliases WHERE alias_id = %(id)s"
@@ -237,7 +242,8 @@ async def list_incidents(
 ) -> Page[Incident]:
     """All filters must hold."""
     at, last = behind("incidents", after, int, UUID)
-    values = {"state": state, "home_id": home_id, "kind": kind, "since_ms": since_ms, "at": at, "id": last, "rows": limit + 1}
+    asked = {**EVERY, "state": state, "home_id": home_id, "kind": kind, "since_ms": since_ms}
+    values = {**asked, "at": at, "id": last, "rows": limit + 1}
     rows = await store.rows(INCIDENTS_NEWEST, values | who.scope.values())
     return Page(
         items=[each.incident(clear=sees(each.row, who)) for each in await gather(store, rows[:limit])],

@@ -1,7 +1,7 @@
 """Work orders and the steps that they walk. Read from ``work_orders`` and ``order_steps``; dispatch writes them."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -30,18 +30,24 @@ _OPEN = home_open("work_orders.home_id", "work_orders.incident_id")
 
 # The self-check's orders are listed with their own incident alone.
 # Every technician of a crew may work its orders; the one that an order names leads.
-ORDERS_NEWEST = f"""
-    WITH {JOINED}
-    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders
-    WHERE {IN_SCOPE_ORDER}
+_LISTED = f"""{IN_SCOPE_ORDER}
       AND (%(open)s::boolean IS NULL OR (archived_ms IS NULL) = %(open)s)
       AND (%(ids)s::uuid[] = '{{}}' OR order_id IN (SELECT order_id FROM ordered))
       AND (%(crew_id)s::text IS NULL OR crew_id = %(crew_id)s)
       AND (kind <> 'canary' OR incident_id = ANY(%(ids)s::uuid[]))
       AND (%(technician_id)s::text IS NULL OR technician_id = %(technician_id)s
            OR crew_id = (SELECT t.crew_id FROM technicians t WHERE t.technician_id = %(technician_id)s))
+      AND (%(since_ms)s::bigint IS NULL OR created_ms >= %(since_ms)s)
+      AND (%(until_ms)s::bigint IS NULL OR created_ms < %(until_ms)s)"""
+ORDERS_NEWEST = f"""
+    WITH {JOINED}
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM work_orders
+    WHERE {_LISTED}
       AND (%(at)s::bigint IS NULL OR (created_ms, order_id) < (%(at)s, %(id)s::uuid))
     ORDER BY created_ms DESC, order_id DESC LIMIT %(rows)s"""
+ORDERS_COUNTED = f"WITH {JOINED} SELECT count(*) AS rows FROM work_orders WHERE {_LISTED}"
+EVERY: Final[Mapping[str, Any]] = {"open": None, "ids": [], "crew_id": None, "technician_id": None, "since_ms": None, "until_ms": None}
+"""The filters of both, where nothing is asked for."""
 ORDERS_BY_ID = f"SELECT {_COLUMNS} FROM work_orders WHERE order_id = ANY(%(ids)s)"
 # Also where the order was made for another incident of the same place.
 ORDERS_OF_INCIDENTS = f"""
@@ -148,6 +154,7 @@ async def list_orders(
     rows = await store.rows(
         ORDERS_NEWEST,
         {
+            **EVERY,
             "open": open,
             "crew_id": crew_id,
             "technician_id": technician_id,

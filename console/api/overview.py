@@ -96,6 +96,9 @@ class Overview(BaseModel):
     silent: int = Field(description="homes with a device that is not heard: unknown, never normal")
     powerless: int = Field(description="homes with a device that has no mains")
     canary_age_s: float | None = Field(description="seconds since the last full self-check; null: off, or the line cannot be asked")
+    canary_passed: bool = Field(
+        description="a self-check was full since the line started; before the first, canary_age_s counts from the start"
+    )
     crews: int
     crews_free: int = Field(description="on duty and without an order")
     crews_busy: int
@@ -146,6 +149,7 @@ async def _count(console: Running, scope: Scope, homes: Briefly[Row]) -> Overvie
         incidents_by_step=Steps(**{row["step"]: row["incidents"] for row in steps}),
         oldest_unhandled_ms=min((row["unhandled_ms"] for row in steps if row["unhandled_ms"] is not None), default=None),
         canary_age_s=age if isinstance(age, int | float) else None,
+        canary_passed=health.parts["line"].detail.get("canary_passed") is not False and isinstance(age, int | float),
         crews=len(crews),
         crews_free=sum(crew.state == "free" for crew in crews),
         crews_busy=sum(crew.state == "busy" for crew in crews),

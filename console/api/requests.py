@@ -174,7 +174,7 @@ def technician_of(who: Who, actor: str | None) -> str:
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "not_a_technician",
-            "您的用户没有对应的抢修员",
+            "您的用户没有对应的抢修人员",
             "your user is no technician of the registry",
         )
     if actor not in (None, who.name, who.technician_id):
@@ -328,8 +328,8 @@ async def crew_position(
 
 @router.get("/requests/{request_id}", summary="A request as it stands · 请求状态", responses=responses(404, 422))
 async def read_request(console: Console, who: Signed, request_id: UUID) -> RequestState:
-    """For those that were not answered at once. Everybody sees his own, an auditor all of them."""
-    row = await console.answers.read(request_id)
+    """For those that were not answered at once. Everybody sees his own, an auditor all of them; each within his districts."""
+    row = await console.answers.seen(request_id, who.scope)
     if row is None or not (row["actor"] in (who.name, who.technician_id) or "integration" in who.roles or who.may("audit")):
         raise not_found(f"没有请求 {request_id}", f"there is no request {request_id}")
     body = row["body"] if who.may("read_people") else masking.detail(row["body"])

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from console import masking
-from console.access.audit import Audit
 from console.access.who import Who
 from console.api.homes import Parts
 from console.api.incidents import addresses
@@ -32,7 +31,7 @@ _PLACES_WITHOUT_A_NAME = 300
 _LOOKED_THROUGH = 2000
 _ROLES = {
     "resident": ("住户", "resident"),
-    "owner": ("房主", "owner"),
+    "owner": ("业主", "owner"),
     "family": ("家属", "family"),
     "property": ("物业", "property management"),
     "grid_officer": ("网格员", "grid officer"),
@@ -69,14 +68,18 @@ async def search(
 ) -> SearchAnswer:
     """An address in any usual way of writing, or a number. Where an incident of a home is open, it stands before the home.
 
+    A search for a home, by its address, a number or a telephone, is recorded.
     An estate that was imported just now is found by its name after a minute; its homes are found by their numbers at once.
     """
     asked = read(q)
     telephones = who.may("read_people")
-    found = await _numbers(console, who, asked, limit) + await _phones(console, who, asked if telephones else None, limit)
+    by_phone = await _phones(console, who, asked if telephones else None, limit)
+    found = await _numbers(console, who, asked, limit) + (by_phone or [])
     if asked.address is not None:
         found += await _addresses(console, who, asked.address, limit)
     found = best(found, limit)
+    if by_phone is None:
+        await _note(console, who, q, asked, found)
     incidents = await _open_incidents(console, who, found)
     return SearchAnswer(items=_with_incidents(found, incidents)[:limit], telephones=telephones)
 
@@ -126,17 +129,26 @@ async def _numbers(console: Running, who: Who, asked: Asked, limit: int) -> list
     return found
 
 
-async def _phones(console: Running, who: Who, asked: Asked | None, limit: int) -> list[Hit]:
+async def _phones(console: Running, who: Who, asked: Asked | None, limit: int) -> list[Hit] | None:
+    """Homes by a telephone, and the search is recorded; None where it was no search for one."""
     if asked is None or not asked.phones:
-        return []
+        return None
     rows = await console.store.rows(sql.PHONES, {**who.scope.values(), "phones": list(asked.phones), "limit": limit})
     # A number of digits may be a household's: it counts as a telephone where it can be none other, or was found as one.
-    if rows or any(phone.startswith("+") for phone in asked.phones):
-        about = rows[0]["home_id"] if len(rows) == 1 else ""
-        asked_for = next((phone for phone in asked.phones if phone.startswith("+")), asked.phones[0])
-        detail = {"found": len(rows), "phone": masking.number(asked_for)}
-        await Audit(console.store, console.clock).note(who, "searched_by_phone", about=about, detail=detail)
+    if not rows and not any(phone.startswith("+") for phone in asked.phones):
+        return None
+    about = rows[0]["home_id"] if len(rows) == 1 else ""
+    asked_for = next((phone for phone in asked.phones if phone.startswith("+")), asked.phones[0])
+    detail = {"found": len(rows), "phone": masking.number(asked_for)}
+    await console.access.audit.note(who, "searched_by_phone", about=about, detail=detail)
     return [_home(row, 20, of=_ROLES.get(row["role"], (row["role"], row["role"]))) for row in rows]
+
+
+async def _note(console: Running, who: Who, q: str, asked: Asked, found: Iterable[Hit]) -> None:
+    """Record that somebody looked for a home: by what can be an address or a household number, or that found one by its id."""
+    homes = [hit.id for hit in found if hit.kind == "home"]
+    if homes or asked.address is not None or asked.household_no is not None:
+        await console.access.audit.note_search(who, q, homes)
 
 
 async def _open_incidents(console: Running, who: Who, found: Iterable[Hit]) -> dict[str, Hit]:

@@ -48,7 +48,7 @@ class SessionView(BaseModel):
     user: SessionUser
     rights: list[Right]
     csrf: str = Field(description="to be sent as X-CSRF-Token with every change; empty for an API token, which needs none")
-    expires_ms: int = Field(description="Unix ms of real time: signed out then, if nothing more is asked")
+    expires_ms: int = Field(description="Unix ms of real time: signed out then, if nobody does anything more")
     now_ms: int = Field(description="Unix ms of real time as this was answered: what is left is told by it, not by the browser's clock")
     demo: bool = Field(description="this console runs a demonstration: say so on every page")
 

@@ -22,21 +22,28 @@ from console.wording import call_words, event_words, step_told
 router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 _EVENT = "SELECT event_id, incident_id, at_ms, entry_no, kind, actor, detail FROM incident_events"
-_STEP = """SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, o.order_no, o.kind, o.crew_id, s.detail
-    FROM order_steps s JOIN work_orders o USING (order_id)"""
+_STEP = "SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, o.order_no, o.kind, o.crew_id, s.detail"
 _CALL = """SELECT call_id, incident_id, attempt, name, role, placed_ms, ringing_ms, answered_ms, key, key_ms, ended_ms, outcome,
     reason
     FROM calls"""
 EVENTS_OF_INCIDENT = f"""
     WITH {JOINED} {_EVENT} WHERE incident_id IN (SELECT id FROM own) ORDER BY at_ms, entry_no, event_id LIMIT 2000"""
-# The line has already said what it knows of the valve, and that gas leaks again; a step that only noted it is no news.
-_NEWS = " AND s.event <> 'valve' AND NOT (s.event = 'leak_again' AND s.from_state = s.to_state)"
+# The line has already said what it knows of the valve: a step that notes it is no news. A leak that lasts is noted every some seconds, by
+# dispatch alone: of such notes in a row the first and the last are told.
+_NOTED = "coalesce(event = 'leak_again' AND from_state = to_state AND NOT detail ? 'earlier', false)"
 STEPS_OF_INCIDENT = f"""
-    WITH {JOINED} {_STEP} WHERE s.order_id IN (SELECT order_id FROM ordered) {_NEWS} ORDER BY s.step_no LIMIT 2000"""
+    WITH {JOINED}, noted AS (
+        SELECT *, {_NOTED} AS lasts FROM order_steps WHERE order_id IN (SELECT order_id FROM ordered) AND event <> 'valve'
+    ), told AS (
+        SELECT *, lasts AND lag(lasts, 1, false) OVER steps AND lead(lasts, 1, false) OVER steps AS amid FROM noted
+        WINDOW steps AS (PARTITION BY order_id ORDER BY step_no)
+    )
+    {_STEP} FROM told s JOIN work_orders o USING (order_id) WHERE NOT s.amid ORDER BY s.step_no LIMIT 2000"""
 CALLS_OF_INCIDENT = f"""
     WITH {JOINED} {_CALL} WHERE incident_id IN (SELECT id FROM named) ORDER BY requested_ms, call_id LIMIT 500"""
 EVENTS_BY_ID = _EVENT + " WHERE event_id = ANY(%(ids)s) ORDER BY at_ms, entry_no, event_id"
-STEPS_BY_NO = _STEP + " WHERE s.step_no = ANY(%(ids)s)" + _NEWS + " ORDER BY s.step_no"
+STEPS_BY_NO = f"""{_STEP} FROM order_steps s JOIN work_orders o USING (order_id)
+    WHERE s.step_no = ANY(%(ids)s) AND s.event <> 'valve' ORDER BY s.step_no"""
 CALLS_BY_ID = _CALL + " WHERE call_id = ANY(%(ids)s) ORDER BY requested_ms, call_id"
 
 # Where two things carry the same millisecond, the line spoke first, then dispatch, then the telephone, then people; the end is last.

@@ -17,6 +17,7 @@ from console.desk.handover_document import (
     PromiseDue,
     ShiftRemark,
     districts_of,
+    holds_of,
 )
 from console.desk.remarks_rows import of_remark
 from console.store import Row, Store
@@ -56,8 +57,8 @@ async def draft(store: Store, desk: str, now_ms: int) -> Document:
         incidents=[_incident(row) for row in await store.rows(sql.INCIDENTS, scope)],
         tasks=[_task(row) for row in await store.rows(sql.TASKS, scope)],
         holds=[_hold(row) for row in await store.rows(sql.HOLDS, scope)],
-        hold_counts=[HoldCount(**row, words=said(HOLDS, row["hold"])) for row in await store.rows(sql.HOLD_COUNTS, scope)],
-        blind_groups=[BlindGroup(**row) for row in groups],
+        hold_counts=[_hold_count(row) for row in await store.rows(sql.HOLD_COUNTS, scope)],
+        blind_groups=[BlindGroup(**row, thing=_building(row)) for row in groups],
         blind_buildings=groups[0]["buildings"] if groups else 0,
         promises=sorted(due, key=lambda promise: promise.due_ms),
         remarks=[_remark(row) for row in await store.rows(sql.REMARKS, {**scope, "since_ms": began_ms})],
@@ -120,11 +121,28 @@ def _task(row: Row) -> OpenTask:
 
 def _hold(row: Row) -> HoldInForce:
     cause = said(VALVE_CAUSES, row["cause"]) if row["cause"] else None
-    return HoldInForce(home_id=row["home_id"], words=said(HOLDS, row["hold"]), cause_words=cause, set_ms=row["set_ms"], **_home(row))
+    return HoldInForce(
+        thing=f"hold:{row['hold_id']}",
+        hold=row["hold"],
+        home_id=row["home_id"],
+        words=said(HOLDS, row["hold"]),
+        cause_words=cause,
+        set_ms=row["set_ms"],
+        **_home(row),
+    )
+
+
+def _hold_count(row: Row) -> HoldCount:
+    return HoldCount(**row, thing=holds_of(row["hold"]), words=said(HOLDS, row["hold"]))
+
+
+def _building(row: Row) -> str:
+    return "blind:" + "/".join(row[part] for part in ("district_code", "community", "estate", "building"))
 
 
 def _due(kind: str, words: Words, row: Row, where: Words) -> PromiseDue:
     return PromiseDue(
+        thing=f"{kind}:{row.get('order_no') or row['incident_id']}",
         kind=kind,
         words=words,
         incident_id=None if row["incident_id"] is None else str(row["incident_id"]),

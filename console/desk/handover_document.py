@@ -1,10 +1,11 @@
 """What one shift hands to the next (交接班), as a document that both sign. Pure: shapes, and the rule that nothing goes over unowned.
 
-Decides what needs an owner: every open incident and every open task. Holds, blind groups and promises are handed over to the whole shift.
+Decides what needs an owner: every open incident and task, every promise due, the holds of each kind and the buildings that are not watched.
+Of holds and buildings each may be given to somebody of its own; whoever is named for the kind has all others, listed here or not.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -13,14 +14,24 @@ from console.vocabulary import Words
 EVERYTHING_ELSE: Final = "*"
 """In ``owners``: who takes all that nobody is named for."""
 EVERY_DISTRICT: Final = "*"
+BLIND: Final = "blind"
+"""In ``owners``: who takes all buildings that nobody is named for."""
+PROMISES: Final = "promises"
+"""In ``owners``: who takes all promises that nobody is named for."""
 
 _MS = "Unix ms"
 
 
-class OpenIncident(BaseModel):
+class Handed(BaseModel):
+    """What is handed over to somebody."""
+
+    thing: str = Field("", description="its key in `owners`; empty in documents signed before it had one", examples=["incident:5c3f…"])
+    owner: str | None = Field(None, description="name of a user of the taking shift")
+
+
+class OpenIncident(Handed):
     """An incident that is not closed."""
 
-    thing: str = Field(description="its key in `owners`", examples=["incident:5c3f…"])
     incident_id: str
     home_id: str | None
     kind_words: Words
@@ -31,13 +42,11 @@ class OpenIncident(BaseModel):
     seen_by: str | None = Field(description="who acknowledged it first")
     order_no: str | None
     order_words: Words | None
-    owner: str | None = Field(None, description="name of a user of the taking shift")
 
 
-class OpenTask(BaseModel):
+class OpenTask(Handed):
     """A task that is not done."""
 
-    thing: str = Field(description="its key in `owners`", examples=["task:0b7a…"])
     task_id: str
     incident_id: str | None
     home_id: str | None
@@ -46,12 +55,12 @@ class OpenTask(BaseModel):
     address_en: str
     priority: int = Field(description="1 is worked first")
     created_ms: int = Field(description=_MS)
-    owner: str | None = Field(None, description="name of a user of the taking shift")
 
 
-class HoldInForce(BaseModel):
+class HoldInForce(Handed):
     """What keeps a valve closed."""
 
+    hold: str = ""
     home_id: str
     address_zh: str
     address_en: str
@@ -60,15 +69,15 @@ class HoldInForce(BaseModel):
     set_ms: int = Field(description=_MS)
 
 
-class HoldCount(BaseModel):
-    """Homes held closed for one reason."""
+class HoldCount(Handed):
+    """Homes held closed for one reason; its owner has every hold of the kind that nobody else is named for."""
 
     hold: str
     words: Words
     homes: int
 
 
-class BlindGroup(BaseModel):
+class BlindGroup(Handed):
     """A building with homes that are not watched as they should be."""
 
     district_code: str
@@ -82,7 +91,7 @@ class BlindGroup(BaseModel):
     since_ms: int = Field(description=f"the longest of them, {_MS}")
 
 
-class PromiseDue(BaseModel):
+class PromiseDue(Handed):
     """Something that was promised for a time."""
 
     kind: str = Field(description="revisit: somebody comes again; proof: the valve can be proven to hold")
@@ -117,47 +126,78 @@ class Document(BaseModel):
     hold_counts: list[HoldCount]
     blind_groups: list[BlindGroup] = Field(description="by building, the greatest first, at most 300")
     blind_buildings: int = Field(description="how many such buildings there are")
+    blind_owner: str | None = Field(None, description="who has every such building that nobody else is named for")
     promises: list[PromiseDue] = Field(description="first due first")
     remarks: list[ShiftRemark] = Field(description="of the shift, oldest first")
 
-    @property
-    def things(self) -> "list[OpenIncident | OpenTask]":
-        """What needs an owner."""
-        return [*self.incidents, *self.tasks]
+
+_H = TypeVar("_H", bound=Handed)
+
+
+class Unowned(NamedTuple):
+    """A thing that nobody has taken, and what it is."""
+
+    thing: str
+    words: Words
 
 
 def owned(document: Document, owners: Mapping[str, str]) -> Document:
-    """The document with the owners written into it: the one named for a thing, or who takes everything else."""
-    rest = owners.get(EVERYTHING_ELSE)
+    """The document with the owners written into it: the one named for a thing, for its kind, or who takes everything else."""
 
-    def given(thing: OpenIncident | OpenTask) -> dict[str, str | None]:
-        return {"owner": owners.get(thing.thing, rest)}
+    def given(things: Sequence[_H], *wider: str) -> list[_H]:
+        return [thing.model_copy(update={"owner": _named(owners, thing.thing, *wider)}) for thing in things]
 
     return document.model_copy(
         update={
-            "incidents": [incident.model_copy(update=given(incident)) for incident in document.incidents],
-            "tasks": [task.model_copy(update=given(task)) for task in document.tasks],
+            "incidents": given(document.incidents),
+            "tasks": given(document.tasks),
+            "holds": [given([hold], holds_of(hold.hold))[0] for hold in document.holds],
+            "hold_counts": given(document.hold_counts),
+            "blind_groups": given(document.blind_groups, BLIND),
+            "blind_owner": _named(owners, BLIND),
+            "promises": given(document.promises, PROMISES),
         }
     )
 
 
-def unowned(document: Document) -> "list[OpenIncident | OpenTask]":
-    """What nobody has taken."""
-    return [thing for thing in document.things if thing.owner is None]
+def holds_of(kind: str) -> str:
+    """In ``owners``: who takes all holds of a kind that nobody is named for."""
+    return f"holds:{kind}"
+
+
+def _named(owners: Mapping[str, str], *things: str) -> str | None:
+    return next((owners[thing] for thing in (*things, EVERYTHING_ELSE) if thing in owners), None)
+
+
+def unowned(document: Document) -> list[Unowned]:
+    """What nobody has taken. A hold or a building of its own is not among them: whoever has its kind has it."""
+    left = [Unowned(each.thing, _said(each.kind_words, each)) for each in document.incidents if each.owner is None]
+    left += [Unowned(each.thing, _said(each.words, each)) for each in document.tasks if each.owner is None]
+    left += [Unowned(each.thing, _said(each.words, each)) for each in document.promises if each.owner is None]
+    left += [Unowned(each.thing, _homes_held(each)) for each in document.hold_counts if each.owner is None]
+    if document.blind_buildings and document.blind_owner is None:
+        left.append(Unowned(BLIND, _buildings(document.blind_buildings)))
+    return left
+
+
+def _said(words: Words, at: OpenIncident | OpenTask | PromiseDue) -> Words:
+    return Words(
+        zh="，".join(filter(None, (words.zh, at.address_zh))),
+        en=", ".join(filter(None, (words.en, at.address_en))),
+    )
+
+
+def _homes_held(count: HoldCount) -> Words:
+    return Words(zh=f"阀门保持切断（{count.words.zh}，{count.homes} 户）", en=f"holds on valves ({count.words.en}, homes: {count.homes})")
+
+
+def _buildings(number: int) -> Words:
+    return Words(zh=f"失效、失联、掉电楼栋 {number} 栋", en=f"buildings blind, silent or without power: {number}")
 
 
 def strangers(owners: Mapping[str, str], people: Iterable[str]) -> list[str]:
     """Names among the owners that are not people of the taking shift, sorted."""
     return sorted(set(owners.values()) - set(people))
-
-
-def said_of(thing: OpenIncident | OpenTask) -> Words:
-    """One line about a thing, for whoever has to give it an owner."""
-    words = thing.kind_words if isinstance(thing, OpenIncident) else thing.words
-    return Words(
-        zh="，".join(filter(None, (words.zh, thing.address_zh))),
-        en=", ".join(filter(None, (words.en, thing.address_en))),
-    )
 
 
 def desk_of(districts: tuple[str, ...] | None) -> str:

@@ -31,7 +31,7 @@ TASKS: Final[LiteralString] = f"""
     WHERE tasks.done_ms IS NULL AND tasks.home_id IS DISTINCT FROM 'CANARY' AND {TASK_IN_SCOPE}
     ORDER BY tasks.priority, tasks.created_ms, tasks.task_id"""
 HOLDS: Final[LiteralString] = f"""
-    SELECT v.home_id, v.hold, v.cause, v.set_ms, {_ADDRESS}
+    SELECT v.hold_id, v.home_id, v.hold, v.cause, v.set_ms, {_ADDRESS}
     FROM valve_holds v JOIN homes h USING (home_id) WHERE v.lifted_ms IS NULL AND h.retired_at IS NULL AND {_HERE}
     ORDER BY (v.hold = 'arrears'), v.set_ms DESC, v.hold_id LIMIT 500"""
 HOLD_COUNTS: Final[LiteralString] = f"""
@@ -98,3 +98,15 @@ WHOLE: Final[LiteralString] = f"""
 UNDER_WAY: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
     WHERE h.desk = %(desk)s AND e.handover_id IS NULL LIMIT 1"""
+# Of each desk the last that was taken; a thing that stands in the documents of two desks has the owner that was named last.
+OWNERS: Final[LiteralString] = f"""
+    WITH latest AS MATERIALIZED (
+        SELECT DISTINCT ON (h.desk) h.handover_id, e.at_ms, e.document FROM handovers h JOIN handover_ends e USING (handover_id)
+        WHERE e.how = 'taken' AND {_SEEN} ORDER BY h.desk, e.at_ms DESC, h.handover_id)
+    SELECT DISTINCT ON (thing) thing, named.name, coalesce(u.display, named.name) AS display, named.handover_id, named.at_ms AS taken_ms
+    FROM (SELECT each.value ->> 'thing' AS thing, each.value ->> 'owner' AS name, l.handover_id, l.at_ms
+          FROM latest l, unnest(ARRAY['incidents', 'tasks', 'promises', 'holds', 'hold_counts', 'blind_groups']) part(name),
+               jsonb_array_elements(l.document -> part.name) each
+          UNION ALL SELECT 'blind', l.document ->> 'blind_owner', l.handover_id, l.at_ms FROM latest l) named
+    LEFT JOIN users u ON u.name = named.name
+    WHERE thing = ANY(%(things)s) AND named.name IS NOT NULL ORDER BY thing, named.at_ms DESC"""

@@ -20,6 +20,7 @@ Place = tuple[float | None, float | None, Datum | None]
 # Lists kept in Chinese are common; they are stored in the contract's words.
 _ROLE_WORDS: Final[Mapping[str, str]] = {
     "住户": "resident",
+    "业主": "owner",
     "户主": "owner",
     "家属": "family",
     "邻居": "neighbour",

@@ -19,7 +19,7 @@ EARTH_RADIUS_M: Final = 6_371_008.8
 _DAY_MIN: Final = 24 * 60
 
 CREW_GONE: Final = Reason("crew_gone", "该抢修队已撤销", "that crew is no more")
-TECHNICIAN_GONE: Final = Reason("technician_gone", "技术员已离队", "the technician has left that crew")
+TECHNICIAN_GONE: Final = Reason("technician_gone", "抢修人员已离队", "the technician has left that crew")
 OFF_DUTY: Final = Reason("crew_off_duty", "该抢修队已下班，未接单", "that crew has gone off duty without accepting")
 
 

@@ -47,7 +47,7 @@ class Report:
     def render(self, language: Language) -> str:
         """For people."""
         zh = language == "zh"
-        kind = {"meter": "燃气表", "detector": "报警器"}.get(self.kind or "", "设备") if zh else self.kind or "device"
+        kind = {"meter": "燃气表", "detector": "探测器"}.get(self.kind or "", "设备") if zh else self.kind or "device"
         lines = [f"{self.device}（{kind}，账号 {self.account}）" if zh else f"{self.device} ({kind}, account {self.account})", ""]
         if not self.came:
             lines.append("设备没有连接，也没有发来任何消息" if zh else "the device did not connect and sent nothing")

@@ -96,7 +96,7 @@ def _order(facts: Facts) -> Finding:
     expected = facts.scenario.expected
     orders = [order for incident in facts.incidents for order in incident.detail["orders"]]
     if expected.order == "none":
-        return _found("expected_order", not orders, f"工单 {len(orders)} 张，应为 0", f"{len(orders)} order(s), expected none")
+        return _found("expected_order", not orders, f"抢修单 {len(orders)} 张，应为 0", f"{len(orders)} order(s), expected none")
     states = [str(order["state"]) for order in orders]
     kinds = {str(order["kind"]) for order in orders}
     right = bool(orders) and kinds <= {expected.order_kind}
@@ -106,7 +106,7 @@ def _order(facts: Facts) -> Finding:
     )
     if expected.order == "created":
         right = right and all(incident.detail["orders"] for incident in facts.incidents)
-        zh = f"工单 {len(orders)} 张（{_zh(*_counted(states))}），只看建单，不看修复{zh_kind}"
+        zh = f"抢修单 {len(orders)} 张（{_zh(*_counted(states))}），只看建单，不看修复{zh_kind}"
         en = f"{len(orders)} order(s) ({_en(*_counted(states))}); judged as created, not to their end{en_kind}"
         return _found("expected_order", right, zh, en)
     closed = [str(incident.detail["state"]) for incident in facts.incidents]
@@ -114,7 +114,7 @@ def _order(facts: Facts) -> Finding:
     restored = all(incident.clocks["T14"] is not None for incident in leaks)
     ended = all(state == "archived" for state in states) and all(state == "closed" for state in closed)
     late_zh, late_en = ("，超时", ", out of time") if facts.timed_out else ("", "")
-    zh = f"工单：{_zh(*_counted(states))}；事件：{_zh(*_counted(closed))}；应为{'复气' if leaks else ''}归档{late_zh}{zh_kind}"
+    zh = f"抢修单：{_zh(*_counted(states))}；事件：{_zh(*_counted(closed))}；应为{'复气' if leaks else ''}归档{late_zh}{zh_kind}"
     en = f"order: {_en(*_counted(states))}; incident: {_en(*_counted(closed))}; expected "
     return _found("expected_order", right and restored and ended, zh, f"{en}{'restored and ' if leaks else ''}archived{late_en}{en_kind}")
 
@@ -126,7 +126,7 @@ def _noise(facts: Facts) -> Finding:
     return _found(
         "expected_noise",
         right,
-        f"平台存有 {stored.count} 条读数，最高 {stored.highest_lel:.1f} %LEL，报警值 {set_point:g}",
+        f"平台存有 {stored.count} 条读数，最高 {stored.highest_lel:.1f} %LEL，报警设定值 {set_point:g}",
         f"{stored.count} readings stored, the highest {stored.highest_lel:.1f} %LEL, set-point {set_point:g}",
     )
 

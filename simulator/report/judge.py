@@ -62,10 +62,10 @@ def _leak_closes_valve(facts: Facts) -> Finding:
         closed = [m for m in facts.record.moves_to(home, "closed") if m.at_ms >= leak.started_ms]
         heard = [h for h in facts.record.closes_heard(home) if h.at_ms >= leak.started_ms]
         if not heard:
-            faults.append((f"{home}：关阀命令没有到达表具", f"{home}: no close command reached the meter"))
+            faults.append((f"{home}：切断指令没有到达燃气表", f"{home}: no close command reached the meter"))
         elif (heard[0].account, heard[0].command.device_id) != (meter.account, meter.device_id):
             wrong = heard[0].account
-            faults.append((f"{home}：关阀命令发到了 {wrong}", f"{home}: the close went to {wrong}"))
+            faults.append((f"{home}：切断指令发到了 {wrong}", f"{home}: the close went to {wrong}"))
         if not closed:
             faults.append((f"{home}：阀门始终没有关", f"{home}: the valve never closed"))
         elif heard:
@@ -120,9 +120,9 @@ def _one_of_each(facts: Facts) -> Finding:
             faults.append((f"不明住户的事件 {kind}", f"an incident of no home: {kind}"))
         for order, count in Counter(order["kind"] for order in incident.detail["orders"]).items():
             if count > 1:
-                faults.append((f"{_name(incident)} 有 {count} 张 {order} 工单", f"{_name(incident)} has {count} {order} orders"))
+                faults.append((f"{_name(incident)} 有 {count} 张 {order} 抢修单", f"{_name(incident)} has {count} {order} orders"))
     orders, incidents = sum(len(i.detail["orders"]) for i in facts.incidents), len(facts.incidents)
-    zh = f"{len(facts.plans)} 户：{incidents} 个事件、{orders} 张工单，未泄漏的住户没有事件"
+    zh = f"{len(facts.plans)} 户：{incidents} 个事件、{orders} 张抢修单，未泄漏的住户没有事件"
     en = f"{len(facts.plans)} homes: {incidents} incident(s), {orders} order(s), none where nothing leaked"
     if facts.counts.aliases:
         zh, en = f"{zh}；别名 {facts.counts.aliases} 个", f"{en}; {facts.counts.aliases} alias(es)"

@@ -19,14 +19,14 @@ _CLOCK_NAMES: dict[str, tuple[str, str]] = {
     "T0": ("探测器报警", "detector alarm"),
     "T1": ("就地切断", "valve closed locally"),
     "T2": ("平台收到", "platform received"),
-    "T3": ("关阀命令发出", "close command sent"),
-    "T4": ("报告已关", "valve reported closed"),
-    "T5": ("关阀保持", "valve seen to hold"),
-    "T5c": ("室内浓度回落", "room clearing"),
+    "T3": ("切断指令发出", "close command sent"),
+    "T4": ("表端报告已切断", "valve reported closed"),
+    "T5": ("确认关严", "valve seen to hold"),
+    "T5c": ("室内浓度下降", "room clearing"),
     "T6a": ("电话呼出", "call placed"),
     "T6b": ("电话振铃", "phone rings"),
-    "T7": ("按键确认", "key pressed"),
-    "T8": ("建单", "work order created"),
+    "T7": ("住户按键", "key pressed"),
+    "T8": ("抢修单建立", "work order created"),
     "T9": ("派单", "crew assigned"),
     "T10": ("接单", "accepted"),
     "T11": ("到场", "on site"),
@@ -51,7 +51,7 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "expected_incidents": ("事件数", "incidents"),
     "expected_closing": ("由谁关阀", "who closed the valve"),
     "expected_household": ("住户", "household"),
-    "expected_order": ("工单结局", "end of the order"),
+    "expected_order": ("抢修单结局", "end of the order"),
     "expected_noise": ("噪声读数", "the noise was seen"),
     "expected_attempts": ("关阀次数", "close attempts"),
     "expected_record": ("事件记录", "the record"),
@@ -67,7 +67,7 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "expected_canary": ("自检", "the canary home"),
     "every_home_incident": ("户户有事件", "every home: incident"),
     "every_home_closed": ("户户已关阀", "every home: closed"),
-    "every_home_ordered": ("户户一工单", "every home: one order"),
+    "every_home_ordered": ("户户一单", "every home: one order"),
     "every_home_called": ("户户已致电", "every home: called"),
 }
 _VERDICTS = {"held": ("成立", "held"), "broken": ("违反", "BROKEN"), "late": ("超时", "LATE"), "not_observed": ("未观察", "not observed")}
@@ -172,7 +172,7 @@ def _notes(facts: Facts, zh: bool) -> list[str]:
         archived = sum(order["state"] == "archived" for i in facts.incidents for order in i.detail["orders"])
         found.append(
             (
-                f"到每户已关阀、有工单、已致电为止，不等修复；其间归档 {archived} 张",
+                f"到每户已关阀、有抢修单、已致电为止，不等修复；其间归档 {archived} 张",
                 f"ended once every home was closed, ordered and called, not with the repairs; {archived} order(s) were archived meanwhile",
             )
         )
@@ -185,7 +185,7 @@ def _notes(facts: Facts, zh: bool) -> list[str]:
     if len(facts.leaking) > 1 or facts.kills:
         c, homes = facts.counts, len(facts.leaking)
         zh_closes, en_closes = f"关阀 {c.attempts} 次（重发 {c.resends}）", f"{c.attempts} closes ({c.resends} sent again)"
-        zh_all = f"泄漏 {homes} 户，事件 {c.incidents}，工单 {c.orders}，致电 {c.calls}，别名 {c.aliases}，{zh_closes}"
+        zh_all = f"泄漏 {homes} 户，事件 {c.incidents}，抢修单 {c.orders}，致电 {c.calls}，别名 {c.aliases}，{zh_closes}"
         en_all = f"{homes} homes leaked: {c.incidents} incidents, {c.orders} orders, {c.calls} calls, {c.aliases} aliases, {en_closes}"
         found.append((f"{zh_all}，报警重发 {c.alarm_repeats}", f"{en_all}, {c.alarm_repeats} alarms sent again"))
     return [words[not zh] for words in found]

@@ -13,7 +13,7 @@ LINES = "GAS_SENTINEL_MAX_CONCURRENT_CALLS"
 _USUAL_LINES = 100
 
 _PROMISES = (
-    ("close_within_a_second", "T3", "T2→T3 关阀命令", "T2→T3 close command sent"),
+    ("close_within_a_second", "T3", "T2→T3 切断指令", "T2→T3 close command sent"),
     ("call_within_a_second", "T6a", "T2→T6a 电话呼出", "T2→T6a call placed"),
     ("order_within_a_second", "T8", "T2→T8 建单", "T2→T8 work order created"),
 )
@@ -46,7 +46,7 @@ def _promise(facts: Facts, key: str, clock: str, zh: str, en: str) -> Finding:
 
 
 def _seen_by_the_devices(facts: Facts) -> Finding:
-    key, zh, en = "close_at_the_meter", "报警发出→命令到达表具", "leak published -> close at the meter"
+    key, zh, en = "close_at_the_meter", "报警发出→命令到达燃气表", "leak published -> close at the meter"
     times: list[float] = []
     for leak in facts.record.leaks:
         # A sleeping meter hears it at its next uplink, whenever that is.

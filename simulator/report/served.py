@@ -11,7 +11,7 @@ _SHOWN = 5
 _NAMES: Mapping[Served, tuple[str, str]] = {
     "incident": ("有事件", "have their incident"),
     "closed": ("已关阀", "have their valve closed"),
-    "ordered": ("恰有一张工单", "have exactly one order"),
+    "ordered": ("恰有一张抢修单", "have exactly one order"),
     "called": ("已致电", "were called"),
 }
 

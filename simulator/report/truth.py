@@ -97,7 +97,7 @@ def _answer_due(facts: Facts) -> Finding | None:
     if not facts.scenario.expected.answer_due:
         return None
     seen = facts.watched.answer_due
-    zh, en = "平台知道表具下次上报才会执行", "the platform knew that the meter hears at its next uplink"
+    zh, en = "平台知道燃气表下次上报才会执行", "the platform knew that the meter hears at its next uplink"
     return _found("expected_answer_due", seen, zh if seen else f"未见：{zh}", en if seen else f"not seen: {en}")
 
 
@@ -119,7 +119,7 @@ def _priority(facts: Facts) -> Finding | None:
     histories = list(facts.watched.priorities.values())
     right = any(min(history) < history[0] for history in histories)
     shown = "; ".join(" → ".join(map(str, history)) for history in histories) or "—"
-    return _found("expected_priority", right, f"工单优先级 {shown}，应有提升", f"priority of the order {shown}; expected to rise")
+    return _found("expected_priority", right, f"抢修单优先级 {shown}，应有提升", f"priority of the order {shown}; expected to rise")
 
 
 def _conditions(facts: Facts) -> Finding | None:
@@ -156,11 +156,16 @@ def _holds(facts: Facts) -> Finding | None:
     zh, en = f"出现过的锁定 {_list(sorted(seen))}", f"holds seen: {_list(sorted(seen))}"
     if expected.holds_after_steps is not None:
         done_ms = facts.ended_ms if facts.steps_done_ms is None else facts.steps_done_ms + round(_SETTLE_MS * facts.clock_rate)
-        left = set(now(ours, min(done_ms, facts.ended_ms)))
-        right = right and left == set(expected.holds_after_steps)
+        last_ms = min(done_ms, facts.ended_ms)
+        left = set(now(ours, last_ms))
+        # A leak that lasts sets its hold again: that it was lifted meanwhile must not be lost.
+        lifted = {span.what for span in ours if span.ended_ms is not None and span.ended_ms <= last_ms} & set(expected.holds_after_steps)
+        right = right and left == set(expected.holds_after_steps) and not lifted
         should = _list(sorted(expected.holds_after_steps))
         zh = f"{zh}；末步之后 {_list(sorted(left))}，应为 {should}"
         en = f"{en}; after the last step: {_list(sorted(left))}, expected {should}"
+        if lifted:
+            zh, en = f"{zh}；其间曾解除 {_list(sorted(lifted))}", f"{en}; lifted meanwhile: {_list(sorted(lifted))}"
     return _found("expected_holds", right, zh, en)
 
 

@@ -27,7 +27,7 @@ conditions_seen         so many of the cast's homes at the least were counted bl
 conditions_end          exactly so many are so in the end
 tasks                   exactly so many tasks of the desk by kind, over all homes of the cast, since the start
 holds_seen              these holds were in force at the story's home at one time or another
-holds_after_steps       exactly these were in force when the last step of the scenario had been done and told
+holds_after_steps       exactly these were in force when the last step of the scenario had been done and told, and none was lifted before
 open_refused            the reason with which the step ask_open was refused
 devices_listed          so many devices are listed inside the incident
 canary_rounds           so many rounds of the canary home at the least, seen by their incidents

@@ -253,7 +253,7 @@ class Household:
         if move.now == "closed":
             self.radios[meter_id].alarm("valve_closed", valve="closed", cause=move.cause)
             zh, en = _CAUSES.get(move.cause or "unknown", ("其它原因", "another cause"))
-            self.tell(f"表具阀门已关（{zh}）", f"the meter's valve is closed ({en})")
+            self.tell(f"燃气表阀门已关（{zh}）", f"the meter's valve is closed ({en})")
         elif move.now == "fault":
             self.radios[meter_id].alarm("fault", valve="fault")
             self.tell("阀门卡滞，未能关闭", "the valve is stuck and did not close")
@@ -292,12 +292,12 @@ class Household:
     def _tell_command(self, command: Command, now_s: float) -> None:
         if command.command == "close_valve":
             late_ms = None if self.leak is None or self.leak.published_s is None else (now_s - self.leak.published_s) * 1000
-            zh, en = "平台的关阀命令到达表具", "the platform's close command reaches the meter"
+            zh, en = "平台的切断指令到达燃气表", "the platform's close command reaches the meter"
             if late_ms is not None:
                 zh, en = f"{zh}，距泄漏消息发出 {late_ms:.0f} 毫秒", f"{en}, {late_ms:.0f} ms after the leak was sent"
             self.tell(zh, en)
         elif command.command == "open_valve":
-            self.tell("开阀指令到达表具，等待现场人员按键", "the order to open reaches the meter and waits for a hand at its key")
+            self.tell("开阀指令到达燃气表，等待现场人员按键", "the order to open reaches the meter and waits for a hand at its key")
 
     def close_by_hand(self) -> bool:
         """A person turns the valve shut. Returns whether it was open."""
@@ -315,7 +315,7 @@ class Household:
         if not ordered and not opens_by_key_alone(self.home.meter):
             return False
         self._key_moves_valve = True
-        self.tell("技术员在表前按键确认", "the technician confirms with the key at the meter")
+        self.tell("抢修人员在表前按键确认", "the technician confirms with the key at the meter")
         for move in self.home.open_valve():
             if isinstance(move, ValveMoved):
                 self._valve_moved(move)

@@ -135,7 +135,7 @@ class Town:
         gathers_s = household.home.seconds_to_alarm()
         if gathers_s is None:
             watched.gather_at(1.0)
-            household.tell("少量燃气逸出，达不到报警值", "a little gas escapes, too little for the set-point")
+            household.tell("少量燃气逸出，达不到报警设定值", "a little gas escapes, too little for the set-point")
             return leak
         watched.gather_at(max(1.0, gathers_s / shown_s) if rate is None else rate)
         zh, en = compressed(gathers_s, gathers_s / watched.rate)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from alarm_engine import recovery
+from alarm_engine import aliases, recovery
 from alarm_engine.ledger import WRITE
 from gateway.knowledge import FORMER_JOURNALS, JOURNAL_POSITION
 
@@ -55,6 +55,7 @@ class PlayedDatabase:
         """The statement, whole or not at all."""
         if "\\u0000" in "".join(given[name] for _, name, _ in self._parts):
             raise psycopg.DataError("unsupported Unicode escape sequence")
+        self._one_open_a_place(json.loads(given["incidents"]))
         for table, name, updated in self._parts:
             for row in json.loads(given[name]):
                 key = tuple(row[column] for column in _KEYS[table])
@@ -68,6 +69,15 @@ class PlayedDatabase:
         if self.loses_the_next_commit:
             self.loses_the_next_commit = False
             raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def _one_open_a_place(self, rows: list[Row]) -> None:
+        """As the index incidents_one_open, row by row."""
+        states = {row["incident_id"]: (row["state"], row["place"]) for row in self.tables["incidents"].values()}
+        for row in rows:
+            states[row["incident_id"]] = (row["state"], row["place"])
+            still = [place for state, place in states.values() if state == "open"]
+            if len(set(still)) < len(still):
+                raise psycopg.IntegrityError("duplicate key incidents_one_open")
 
     def rows(self, query: str, given: dict[str, Any]) -> list[Row]:
         """What a query of the line's start finds."""
@@ -103,6 +113,11 @@ class PlayedDatabase:
             found = [{"device_id": device_id, "order_no": number} for device_id, number in last.items()]
         elif query == recovery.RECENT_ALARMS:
             found = sorted((row for row in alarms if row["received_ms"] > since), key=lambda row: row["received_ms"])
+        elif query == aliases.OPEN_PLACES:
+            found = [row for row in incidents if row["state"] == "open"]
+        elif query == aliases.OPEN_ALIASES:
+            still = {row["incident_id"] for row in incidents if row["state"] == "open"}
+            found = [row for row in self.tables["incident_aliases"].values() if row["incident_id"] in still]
         elif query == recovery.HOLDS_IN_FORCE:
             found = [row for row in holds if row["lifted_ms"] is None]
         return [_typed(row) for row in found]

@@ -21,13 +21,21 @@ from tests.alarm_engine.test_recovery import Lives
 MINUTE, INTERVAL = 60.0, 900.0
 
 
+class Timed(Conditions):
+    """Both timers of the line in one."""
+
+    def tick(self) -> None:
+        self.enlist()
+        super().tick()
+
+
 class Watched:
     """A stage whose items go through the engine and then through the conditions, as the lane does it; ticks once a second."""
 
     def __init__(self, stage: Stage | None = None) -> None:
         self.stage = stage or Stage()
         self.up = True
-        self.conditions = Conditions(self.stage.state, lambda: self.up)
+        self.conditions = Timed(self.stage.state, lambda: self.up)
         self.conditions.tick()
         self._seq = 1000
 

@@ -47,7 +47,7 @@ async def test_a_city_that_falls_silent_at_once_takes_many_short_ticks() -> None
     stage.state.registry.apply(homes, [device(100 + n, f"CD{n}", "detector", f"C{n}") for n in range(2_500)], version=2)
     conditions = Conditions(stage.state, lambda: True)
     conditions.tick()
-    for _ in range(10):
+    for _ in range(11):
         conditions.enlist()
     await stage.clock.advance(3_000.0)
     counts = []

@@ -10,7 +10,7 @@ from core.ids import CANARY_HOME, CANARY_METER, command_id
 from core.items import AlarmItem
 from core.messages import AlarmEvent, Command
 from core.registry.model import Device
-from tests.alarm_engine.stage import HOME, Stage, device, home
+from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage, device, home
 
 
 @pytest.fixture
@@ -82,6 +82,31 @@ def test_a_detector_that_an_import_retired_still_counts_for_its_open_incident(st
     assert stage.incident() is incident
     assert incident.last_leak_ms == stage.clock.now_ms()
     assert len(stage.closes) == before + 1
+
+
+def test_a_detector_that_joined_its_open_incident_counts_for_it_after_an_import_retired_it(stage: Stage) -> None:
+    """It was installed after the incident began: the home's detectors as they were then do not name it."""
+    stage.alarm()
+    registry = stage.state.registry
+    registry.apply([], [device(20, "LATER", "detector", HOME)], 2)
+    stage.alarm("LATER")
+    assert stage.incident().devices == ["D1", "LATER"]
+    stage.ack("done", "closed")
+    registry.apply([], [_retired(registry.devices["LATER"])], 3)
+    stage.meter("open")
+    before = len(stage.closes)
+    stage.alarm("LATER")
+    assert set(stage.state.open_by_place) == {HOME}
+    assert len(stage.closes) == before + 1
+
+
+def test_only_open_incidents_are_remembered_by_their_detectors(stage: Stage) -> None:
+    stage.alarm()
+    stage.alarm("D2")
+    stage.alarm("X1", account="HUB")
+    assert stage.state.places_of_detectors == {"D1": HOME, "D1B": HOME, "D2": OTHER_HOME}
+    stage.engine.close(stage.incident(), stage.clock.now_ms(), "dispatch", "restored", tested=True)
+    assert stage.state.places_of_detectors == {"D2": OTHER_HOME}
 
 
 def test_a_retired_detector_is_a_stranger_once_its_incident_is_over(stage: Stage) -> None:

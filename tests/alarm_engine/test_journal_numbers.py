@@ -183,6 +183,7 @@ def test_what_was_merged_with_a_refused_row_outlives_another_life(world: World) 
         world.database.up = True
         await world.life()
         await asyncio.sleep(_A_WHILE_S)
-        assert world.stored() == set(range(1, 150)) - {7}
+        # The refused one without the text that nobody can store, the others as they are.
+        assert world.stored() == set(range(1, 150))
 
     run(world, story())

@@ -14,9 +14,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from alarm_engine.keeper import Keeper, decode, encode
-from alarm_engine.ledger import Ledger, count, pieces
+from alarm_engine.ledger import Ledger
 from alarm_engine.record import event
-from alarm_engine.rows import Rows
+from alarm_engine.rows import Rows, count, pieces
 from core.clock import ManualClock
 from core.journal import Disk, Journal
 
@@ -263,15 +263,16 @@ async def test_what_no_picture_holds_stays_in_the_journal_although_the_database_
 
 async def test_a_refused_row_among_merged_ones_is_found_alone(lines: Lines, database: str, tmp_path: Path) -> None:
     line = lines(database, tmp_path)
-    for number in range(1, 500):
-        line.put(entry(number, note="\0" if number == 77 else "x"), number)
-    line.ledger.merge()
+    for number in range(1, 501):
+        line.put(Rows(events=[{**entry(number).events[0], "kind": None}]) if number == 77 else entry(number), number)
+    while line.ledger.merge():
+        pass
     assert line.ledger.depth < 10
     line.start()
     await until(lambda: line.ledger.depth == 0 and line.ledger.database_up)
     assert [rows.events[0]["at_ms"] for rows in line.refused] == [77]
-    assert len(line.done) == 499
-    assert len(await rows(database, "SELECT 1 FROM incident_events")) == 498
+    assert len(line.done) == 500
+    assert len(await rows(database, "SELECT 1 FROM incident_events")) == 499
 
 
 async def test_a_folder_that_vanishes_and_comes_back(lines: Lines, tmp_path: Path) -> None:
@@ -284,6 +285,50 @@ async def test_a_folder_that_vanishes_and_comes_back(lines: Lines, tmp_path: Pat
     await until(lambda: line.done == [1, 2])
     await line.stop()
     assert [r for _, r in lines(NOWHERE, folder).found] == [entry(1), entry(2)]
+
+
+async def test_merging_again_and_again_loses_reorders_and_doubles_nothing(lines: Lines, database: str, tmp_path: Path) -> None:
+    """Whole rows at their latest, entries once each, promises in order; whatever the journal makes of it in between."""
+    line = lines(NOWHERE, tmp_path).start()
+    for number in range(1, 4_001):
+        bundle = command(number % 300 + 1 if number % 3 else number + 1_000, f"state {number}")
+        bundle.add(entry(number))
+        line.put(bundle, number)
+        if number % 500 == 0:
+            line.keeper.renew()
+        if number % 50 == 0:
+            await asyncio.sleep(0)  # the turn of the ledger and the keeper
+    await until(lambda: len(line.done) == 4_000 and not line.keeper.trouble)
+    assert line.done == list(range(1, 4_001))
+    assert line.ledger.depth < 4_000
+    await line.stop()
+    after = lines(database, tmp_path).start()
+    await until(lambda: after.ledger.depth == 0 and after.ledger.database_up)
+    expected = {number % 300 + 1 if number % 3 else number + 1_000: f"state {number}" for number in range(1, 4_001)}
+    assert {row["order_no"]: row["state"] for row in await rows(database, "SELECT order_no, state FROM commands")} == expected
+    found = await rows(database, "SELECT at_ms FROM incident_events ORDER BY at_ms")
+    assert [row["at_ms"] for row in found] == list(range(1, 4_001))
+    assert after.refused == []
+
+
+async def test_a_merge_takes_a_bounded_number_of_bundles_and_touches_no_list_again(lines: Lines, tmp_path: Path) -> None:
+    line = lines(NOWHERE, tmp_path)
+    for number in range(2_150):
+        line.put(entry(number), number)
+    before = line.ledger.waiting
+    merged = [waiting for waiting in before if waiting.merged]
+    assert len(before) - len(merged) < 2_100
+    assert line.ledger.merge()
+    after = line.ledger.waiting
+    assert after[: len(merged)] == merged
+    assert sum(count(waiting.rows) for waiting in after) == 2_150
+    assert [row["at_ms"] for waiting in after for row in waiting.rows.events] == list(range(2_150))
+    assert len([waiting for waiting in after if not waiting.merged]) == len(before) - len(merged) - 100
+
+
+def test_what_is_no_json_goes_to_the_journal_as_far_as_it_can() -> None:
+    bundle = entry(1, note="\ud800", what=...)
+    assert decode(encode(bundle)).events[0]["detail"] == {"note": "\ufffd", "what": "Ellipsis"}
 
 
 def test_a_bundle_survives_the_journal() -> None:

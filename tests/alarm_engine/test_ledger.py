@@ -225,14 +225,17 @@ async def test_what_is_put_twice_is_written_once(book: Book) -> None:
 
 
 BAD: dict[str, Callable[[], Rows]] = {
-    "NUL in a text": lambda: entry(50, note="a\0b"),
     "a bigint that overflows": lambda: Rows(commands={UUID(int=50): {**command(50).row(), "order_no": 2**63}}),
     "no number": lambda: Rows(incidents={UUID(int=50): {**incident(50).row(), "received_ms": "yesterday"}}),
     "a kind that there is not": lambda: Rows(incidents={UUID(int=50): {**incident(50).row(), "kind": "party"}}),
     "nothing where something must be": lambda: Rows(incidents={UUID(int=50): {**incident(50).row(), "place": None}}),
-    "NaN": lambda: entry(50, ch4_lel=float("nan")),
-    "half a surrogate pair": lambda: entry(50, note="\ud800"),
     "no JSON": lambda: entry(50, note=...),
+}
+MENDED: dict[str, tuple[object, object]] = {
+    "NUL in a text": ("a\0b", "a\ufffdb"),
+    "half a surrogate pair": ("\ud800", "\ufffd"),
+    "NaN": (float("nan"), None),
+    "infinity deep inside": ({"a": [float("inf"), "\0"]}, {"a": [None, "\ufffd"]}),
 }
 
 
@@ -250,9 +253,49 @@ async def test_a_bad_bundle_is_found_by_halving_and_holds_nobody(book: Book, bad
     assert book.ledger.depth == 0
 
 
+@pytest.mark.parametrize("bad", BAD)
+async def test_one_bad_row_costs_nothing_else_of_its_bundle(book: Book, bad: str) -> None:
+    """A leak's bundle: its incident, close, alarm, entries and order are written although one row beside them is not."""
+    opened, close = incident(), command()
+    item = AlarmItem(account="D1", device_id="D1", ts=1, boot=1, seq=1, received_ms=2, event="leak", ch4_lel=20.0)
+    bundle = Rows(
+        incidents={opened.incident_id: opened.row()},
+        commands={close.command_id: close.row()},
+        alarms=[alarm_row(item, "alarm", "leak", "H1", opened.incident_id)],
+        events=[*entry(1).events, *entry(2).events],
+        outbox=[outbox_row(order_message(opened, 5))],
+    )
+    bundle.add(BAD[bad]())
+    book.put(bundle, 1, 2)
+    book.put(entry(3), 2)
+    book.start()
+    await book.settled()
+    ((refused, _),) = book.refused
+    assert repr(refused) == repr(BAD[bad]())
+    for table, order_by in (("incidents", "place"), ("commands", "order_no"), ("alarms", "seq"), ("outbox", "outbox_no")):
+        assert len(await book.rows(table, order_by)) == 1, table
+    assert await book.written() == [1, 2, 3]
+    assert book.done == [1, 2]
+
+
+@pytest.mark.parametrize("bad", MENDED)
+async def test_a_text_that_cannot_be_stored_is_no_reason_to_lose_its_row(book: Book, bad: str) -> None:
+    said, stored = MENDED[bad]
+    opened = incident()
+    book.put(Rows(incidents={opened.incident_id: {**opened.row(), "home": {"note": said}}}, events=entry(1, note=said).events), 1)
+    book.start()
+    await book.settled()
+    assert [row["home"] for row in await book.rows("incidents", "place")] == [{"note": stored}]
+    assert [row["detail"] for row in await book.rows("incident_events", "at_ms")] == [{"note": stored}]
+    # What was said is kept with its reason, row by row.
+    assert [(len(rows.incidents), len(rows.events)) for rows, _ in book.refused] == [(1, 0), (0, 1)]
+    assert all(error for _, error in book.refused)
+    assert book.done == [1]
+
+
 async def test_two_bad_bundles_among_many_are_both_found(book: Book) -> None:
     for number in range(1, 200):
-        book.put(entry(number, note="\0" if number in (7, 150) else "x"), number)
+        book.put(Rows(events=[{**entry(number).events[0], "kind": None}]) if number in (7, 150) else entry(number), number)
     book.start()
     await book.settled()
     assert len(await book.written()) == 197

@@ -44,7 +44,7 @@ class JournalMachine(AlarmMachine):
         super().__init__()
         self.loop.close()
         # Merging begins with a few bundles instead of thousands.
-        self._small = patch.multiple(ledger, _MERGE_FROM=12, _MERGE_LEAST=4, _PIECE_ROWS=7)
+        self._small = patch.multiple(ledger, _MERGE_FROM=12, _MERGE_AT_ONCE=4, _PIECE_ROWS=7)
         self._small.start()
         self.loop: Any = MadeUpTime()
         asyncio.set_event_loop(self.loop)

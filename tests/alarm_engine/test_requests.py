@@ -9,7 +9,7 @@ import pytest
 
 from core.station import OrderMessage
 from tests.alarm_engine.desk import Desk
-from tests.alarm_engine.stage import HOME
+from tests.alarm_engine.stage import HOME, device, home
 
 
 @pytest.fixture
@@ -126,6 +126,51 @@ async def test_the_desk_closes_within_the_open_incident_as_a_new_attempt(desk: D
     assert answer["command_id"] == str(second.command_id)
     desk.stage.ack("done", "closed", command=second)
     assert desk.stage.incident().valve == "reported_closed"
+
+
+def exchange_the_meter(desk: Desk, before: str, after: str, number: int) -> None:
+    registry = desk.stage.state.registry.copy()
+    gone, hung = device(number, before, "meter", None, retired=True), device(number + 1, after, "meter", HOME)
+    registry.apply([home(HOME, after)], [gone, hung], registry.version + 1)
+    desk.stage.state.registry.take_over(registry)
+    desk.stage.engine.valves.tick()
+
+
+def a_leak_of_the_past(desk: Desk) -> None:
+    desk.stage.reading(seq=50)
+    desk.stage.alarm(seq=40, ts=desk.stage.clock.now_ms() - 3_600_000)
+
+
+async def test_the_desk_closes_the_meter_that_hangs_there_now_whatever_the_inspection_began_with(desk: Desk) -> None:
+    a_leak_of_the_past(desk)
+    incident = desk.stage.incident()
+    exchange_the_meter(desk, "M1", "M1X", 90)
+    assert (incident.kind, incident.meter_id, desk.stage.closes) == ("past_leak", "M1", [])
+    await desk.ask("close_valve", {"home_id": HOME})
+    assert [(close.device_id, close.incident_id) for close in desk.stage.closes] == [("M1X", incident.incident_id)]
+    assert incident.meter_id == "M1X"
+    assert "meter_exchanged" in desk.stage.events()
+    desk.stage.ack("done", "closed")
+    assert incident.is_closed
+    # It has been asked for: the next meter is closed as well.
+    exchange_the_meter(desk, "M1X", "M1Y", 92)
+    assert [close.device_id for close in desk.stage.closes] == ["M1X", "M1Y"]
+
+
+async def test_a_caller_reaches_the_meter_that_hangs_there_now(desk: Desk) -> None:
+    await desk.ask("hotline_report", {"home_id": HOME, "close": False})
+    exchange_the_meter(desk, "M1", "M1X", 90)
+    assert desk.stage.closes == []
+    await desk.ask("hotline_report", {"home_id": HOME})
+    assert [close.device_id for close in desk.stage.closes] == ["M1X"]
+
+
+async def test_a_meter_exchanged_under_an_inspection_is_not_closed_unasked(desk: Desk) -> None:
+    a_leak_of_the_past(desk)
+    exchange_the_meter(desk, "M1", "M1X", 90)
+    await desk.stage.pass_time(120.0)
+    assert desk.stage.incident().kind == "past_leak"
+    assert desk.sent == []
 
 
 @pytest.mark.parametrize("home_id", ["H3", "H99"])

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from core.messages import ValveCause
+from core.station import TaskMessage
 from tests.alarm_engine.desk import Desk
 from tests.alarm_engine.stage import HOME, Stage
 
@@ -93,6 +94,62 @@ def test_a_resident_lifts_nothing_while_another_hold_is_on(stage: Stage) -> None
     stage.alarm()
     stage.meter("open")
     assert held(stage) == {("self_protection", "excess_flow"), ("safety", "")}
+
+
+def tasks(stage: Stage) -> list[TaskMessage]:
+    return [message for message in stage.ports.told if isinstance(message, TaskMessage)]
+
+
+def test_a_valve_opened_by_hand_against_its_safety_hold_is_a_task_once_a_close(stage: Stage) -> None:
+    stage.meter("open")
+    stage.alarm()
+    stage.meter("open")
+    stage.ack("done", "closed")
+    assert tasks(stage) == []  # until it was closed, open is how it was found
+    stage.meter("open")
+    stage.meter("open")
+    (task,) = tasks(stage)
+    incident = stage.incident()
+    assert (task.kind, task.incident_id, task.home_id, task.detail) == (
+        "held_valve_open",
+        incident.incident_id,
+        HOME,
+        {"device_id": "M1"},
+    )
+    assert [row["message_id"] for bundle in stage.ports.written for row in bundle.outbox].count(str(task.message_id)) == 1
+    stage.alarm()
+    stage.ack("done", "closed")
+    stage.meter("open")
+    assert len({told.message_id for told in tasks(stage)}) == 2
+    assert held(stage) == {("safety", "")}
+
+
+async def test_a_valve_that_stands_open_after_its_order_was_archived_without_a_test_is_a_task(desk: Desk) -> None:
+    stage = desk.stage
+    stage.alarm()
+    key = stage.incident().incident_id
+    await desk.ask("order_finished", {"incident_id": str(key), "order_no": "X", "outcome": "x"}, "dispatch")
+    assert stage.state.incidents == {}
+    stage.meter("open")
+    assert tasks(stage) == []  # its close is still on its way
+    stage.ack("done", "closed", command=stage.closes[-1])
+    stage.meter("closed", "command")
+    stage.meter("open")
+    stage.meter("open")
+    (task,) = tasks(stage)
+    assert (task.kind, task.incident_id, task.home_id) == ("held_valve_open", key, HOME)
+
+
+async def test_an_open_that_was_asked_for_is_no_task(desk: Desk) -> None:
+    await desk.ready()
+    stage = desk.stage
+    await desk.ask("open_valve", {"order_no": "Q-1"})
+    stage.meter("open")
+    assert stage.incident().valve == "opened"
+    stage.ack("done", "open", command=desk.opens[0])
+    stage.meter("open")
+    assert held(stage) == set()
+    assert tasks(stage) == []
 
 
 async def test_the_confirmed_open_lifts_the_safety_hold_and_a_new_leak_sets_it_again(desk: Desk) -> None:

@@ -193,7 +193,7 @@ async def test_what_was_suspected_of_the_riser_stays_told_when_the_valve_is_open
     stage.meter("open", flow=0.3, volume=5.0)
     incident = stage.incident()
     assert (incident.valve, incident.before_meter_ms, stage.valve_facts.before_meter) == ("opened", None, False)
-    row = stage.ports.written[-1].incidents[incident.incident_id]
+    row = [rows for rows in stage.ports.written if rows.incidents][-1].incidents[incident.incident_id]
     assert row["before_meter_first_ms"] == since_ms
     assert Incident.from_row(row).before_meter_first_ms == since_ms
 

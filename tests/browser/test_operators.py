@@ -2,10 +2,13 @@
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
+from console.access.secret import new_secret
 from deploy.embedded.testing import reachable_folder, remove_folder
 from tests.browser.conftest import Person, Seat
 from tests.browser.district import running_district
@@ -15,6 +18,7 @@ from tests.console.stage import T0, Records, Served
 PHOTO = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FAAhKDveksOjmAAAAAElFTkSuQmCC")
 LEAK_MS = 120_000
 END_MS = 180_000
+TABS = 80
 
 
 def test_two_operators_see_what_the_other_does_as_he_does_it(console: Served, records: Records, seat: Seat) -> None:
@@ -42,6 +46,90 @@ def test_two_operators_see_what_the_other_does_as_he_does_it(console: Served, re
     one.keyboard.press("Enter")
     for words in ("neighbour rang too", "riser key is at the gate"):
         expect(one.get_by_text(words).first).to_be_visible()
+
+
+def by_tab(page: Page, wanted: Locator) -> None:
+    """Go on by Tab to ``wanted``. Raises AssertionError where it does not come."""
+    expect(wanted).to_be_visible()
+    for _ in range(TABS):
+        if wanted.evaluate("each => each === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{TABS} times Tab lead nowhere near {wanted}")
+
+
+def test_an_incident_is_worked_by_keyboard_alone_from_the_sign_in_to_the_handover(
+    start_console: Callable[..., Served], records: Records, person: Person
+) -> None:
+    link, password = new_secret(), "a long and dry sentence"
+    console = start_console(setup_link=link)
+    first = {"token": link, "name": "chen.wei", "display": "Chen Wei", "password": password, "language": "en"}
+    assert console.anybody().post("/api/v1/setup", json=first, headers={"Origin": console.url}).status_code == 200
+    console.signed_in("operator", name="next")
+    records.home(1)
+    incident = records.incident(1)
+    page = person(language="en", expected=("/api/v1/session",))
+    keys = page.keyboard
+    page.goto(f"{console.url}/desk")
+    expect(page.get_by_label("User name")).to_be_focused()
+    keys.type("chen.wei")
+    keys.press("Tab")
+    keys.type(password)
+    keys.press("Enter")
+
+    row = page.locator(f'[data-incident="{incident}"]')
+    dialog = page.get_by_role("dialog")
+    expect(row).to_be_visible()
+    keys.press("j")
+    expect(row).to_be_focused()
+    keys.press("a")
+    expect(dialog.get_by_role("textbox")).to_be_focused()
+    keys.type("neighbour rang too")
+    # One that thinks better of it is back where he was; so is one that goes on.
+    by_tab(page, dialog.get_by_role("button", name="Cancel"))
+    keys.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(row).to_be_focused()
+    keys.press("a")
+    expect(dialog.get_by_role("textbox")).to_be_focused()
+    keys.type("neighbour rang too")
+    keys.press("Enter")
+    expect(page.get_by_text(re.compile("acknowledged by Chen Wei at"))).to_be_visible()
+    expect(row).to_be_focused()
+    # The search opens over the list, and the list's keys are there again when it has gone.
+    keys.press("/")
+    expect(dialog.locator("input")).to_be_focused()
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+    keys.press("j")
+    expect(row).to_be_focused()
+    keys.press("Enter")
+    expect(page).to_have_url(re.compile(f"/desk/incidents/{incident}"))
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Room 501")
+    keys.press("c")
+    expect(dialog.get_by_role("textbox")).to_be_focused()
+    keys.type("riser key is at the gate")
+    keys.press("Control+Enter")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("riser key is at the gate").first).to_be_visible()
+    by_tab(page, page.get_by_role("button", name="Close the valve"))
+    keys.press("Enter")
+    expect(dialog.get_by_role("textbox")).to_be_focused()
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Close the valve")).to_be_focused()
+
+    keys.press("u")
+    expect(page.get_by_role("heading", name="Incidents", level=1)).to_be_visible()
+    by_tab(page, page.locator('nav a[href="/desk/handover"]'))
+    keys.press("Enter")
+    by_tab(page, page.get_by_label("Give all the rest to"))
+    keys.type("next")
+    expect(page.get_by_text("Everything has an owner")).to_be_visible()
+    by_tab(page, page.get_by_role("button", name="Sign as Chen Wei"))
+    keys.press("Enter")
+    expect(page.get_by_text("Chen Wei has signed and hands over")).to_be_visible()
 
 
 def test_what_a_phone_told_later_stands_at_its_true_time_and_says_so(console: Served, records: Records, seat: Seat) -> None:
@@ -77,14 +165,15 @@ def test_of_two_who_take_a_shift_at_once_one_takes_it_and_the_other_sees_who(con
     records.home(1)
     records.home(2)
     records.incident(1)
+    records.put("valve_holds", hold_id=uuid4(), home_id="home-0001", hold="works", cause="W-7", set_ms=T0, set_by="operator-1")
     leaving = seat("operator", path="/desk/handover", language="en")
     first = seat("operator", path="/desk/handover", language="en")
     with Line(console.url) as line:
         refused = ("/api/v1/events", "409 (Conflict)")
         second = seat("operator", path="/desk/handover", language="en", url=line.url, expected=refused)
-        # Who leaves names an owner for the one thing that is open, and signs; both others see it.
-        leaving.get_by_label("Owner of").select_option("operator-2")
-        expect(leaving.get_by_text("Everything has an owner")).to_be_visible()
+        # Who leaves names an owner for the one incident that is open, and signs; both others see it. The hold waits for who takes over.
+        leaving.get_by_label("Owner of gas leak").select_option("operator-2")
+        expect(leaving.get_by_text("Without an owner yet: 1")).to_be_visible()
         leaving.get_by_role("button", name="Sign as operator-1").click()
         expect(leaving.get_by_text("Who leaves cannot take over from himself")).to_be_visible()
         for page in (first, second):
@@ -116,6 +205,10 @@ def test_of_two_who_take_a_shift_at_once_one_takes_it_and_the_other_sees_who(con
     document = audit.get(f"/api/v1/handovers/{taken['handover_id']}").json()["taken_document"]
     assert {thing["home_id"]: thing["owner"] for thing in document["incidents"]} == {"home-0001": "operator-2", "home-0002": "operator-3"}
     assert document["tasks"] == []
+    # The hold was of the rest, and the home says who has it.
+    assert [(hold["home_id"], hold["owner"]) for hold in document["holds"]] == [("home-0001", "operator-3")]
+    leaving.goto(f"{console.url}/desk/homes/home-0001")
+    expect(leaving.get_by_role("region", name="Holds on the valve").get_by_role("link", name="handed over to operator-3")).to_be_visible()
 
 
 def test_a_leak_is_followed_from_the_desk_to_its_archived_order(person: Person, tmp_path: Path) -> None:

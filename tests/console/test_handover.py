@@ -43,6 +43,10 @@ def _shift(records: Records) -> tuple[str, str]:
     return f"incident:{incident}", f"task:{task}"
 
 
+STANDING = {"holds:safety": "zhao", "blind": "zhao", "promises": "zhao"}
+"""Who takes the rest of the shift's things: its hold, its building, its two promises."""
+
+
 async def test_the_draft_holds_everything_that_is_open(desk: Desk, records: Records) -> None:
     incident, task = _shift(records)
     await desk.post(f"/incidents/{incident.partition(':')[2]}/remarks", OPERATOR, text="住户在外地 / they are away")
@@ -75,16 +79,77 @@ async def test_both_sign_and_nothing_goes_over_unowned(desk: Desk, records: Reco
     response = await desk.answer("POST", path, NEXT, json={})
     problem = response.json()
     assert (response.status_code, problem["reason"]) == (409, "unowned")
-    assert [error["where"] for error in problem["errors"]] == [f"body.owners.{task}"]
+    proof = incident.replace("incident", "proof")
+    assert [error["where"] for error in problem["errors"]] == [
+        f"body.owners.{thing}" for thing in (task, "revisit:QX-260402-0001", proof, "holds:safety", "blind")
+    ]
     assert "住户需要帮助" in problem["zh"]
-    taken = await desk.post(path, NEXT, owners={task: "chen"}, note="已接")
+    taken = await desk.post(path, NEXT, owners={task: "chen", **STANDING}, note="已接")
     assert (taken["state"], taken["left_by"], taken["ended_by"], taken["ended_display"]) == ("taken", "li", "zhao", "赵值班")
     assert taken["ended_ms"] >= taken["begun_ms"] > 0
-    assert taken["owners"] == {incident: "zhao", task: "chen"}
+    assert taken["owners"] == {incident: "zhao", task: "chen", **STANDING}
     assert [each["owner"] for each in taken["begun_document"]["tasks"]] == [None]
+    assert {part: [each["owner"] for each in taken["taken_document"][part]] for part in ("holds", "hold_counts", "blind_groups")} == {
+        part: ["zhao"] for part in ("holds", "hold_counts", "blind_groups")
+    }
+    assert [each["owner"] for each in taken["taken_document"]["promises"]] == ["zhao", "zhao"]
+    assert taken["taken_document"]["blind_owner"] == "zhao"
     assert [each["owner"] for each in taken["taken_document"]["incidents"] + taken["taken_document"]["tasks"]] == ["zhao", "chen"]
     assert await desk.get(f"/handovers/{begun['handover_id']}", SUPERVISOR) == taken
     assert await desk.refused("POST", path, NEXT, owners={"*": "zhao"}) == (409, "handover_ended")
+
+
+@pytest.mark.parametrize("missing", sorted(STANDING))
+async def test_a_hold_a_building_or_a_promise_without_an_owner_is_not_taken_over(desk: Desk, records: Records, missing: str) -> None:
+    incident, task = _shift(records)
+    begun = await desk.post("/handovers", OPERATOR)
+    owners = {incident: "zhao", task: "zhao", **{thing: name for thing, name in STANDING.items() if thing != missing}}
+    path = f"/handovers/{begun['handover_id']}/take"
+    assert await desk.refused("POST", path, NEXT, owners=owners) == (409, "unowned")
+    assert (await desk.post(path, NEXT, owners={**owners, missing: "chen"}))["state"] == "taken"
+
+
+async def test_who_has_a_thing_is_told_where_it_stands(desk: Desk, records: Records) -> None:
+    incident, task = _shift(records)
+    draft = await desk.get("/handover", OPERATOR)
+    hold, building = draft["holds"][0]["thing"], draft["blind_groups"][0]["thing"]
+    asked = [incident, task, "revisit:QX-260402-0001", hold, "holds:safety", building, "blind", "task:gone"]
+    begun = await desk.post("/handovers", OPERATOR, owners={"*": "zhao"})
+    assert (await desk.get("/handover/owners", OPERATOR, thing=asked))["items"] == []
+    taken = await desk.post(f"/handovers/{begun['handover_id']}/take", NEXT, owners={hold: "chen", "blind": "chen"})
+    items = (await desk.get("/handover/owners", OPERATOR, thing=asked))["items"]
+    assert {item["thing"]: item["name"] for item in items} == {
+        incident: "zhao",
+        task: "zhao",
+        "revisit:QX-260402-0001": "zhao",
+        hold: "chen",
+        "holds:safety": "zhao",
+        building: "chen",
+        "blind": "chen",
+    }
+    assert {(item["handover_id"], item["taken_ms"]) for item in items} == {(taken["handover_id"], taken["ended_ms"])}
+    # The next handover has the last word, and who may not read handovers is told nothing.
+    again = await desk.post("/handovers", NEXT, owners={"*": "li"})
+    await desk.post(f"/handovers/{again['handover_id']}/take", OPERATOR)
+    (item,) = (await desk.get("/handover/owners", OPERATOR, thing=hold))["items"]
+    assert (item["name"], item["handover_id"]) == ("li", again["handover_id"])
+    elsewhere = person("yue", "operator", districts=("430104",))
+    assert (await desk.get("/handover/owners", elsewhere, thing=hold))["items"] == []
+    assert (await desk.answer("GET", "/handover/owners", VIEWER, thing=hold)).status_code == 403
+
+
+async def test_a_document_signed_before_holds_had_owners_is_still_read(desk: Desk, records: Records) -> None:
+    _shift(records)
+    begun = await desk.post("/handovers", OPERATOR)
+    records.db.execute("ALTER TABLE handovers DISABLE TRIGGER ALL")
+    records.db.execute(
+        """UPDATE handovers SET document = document - 'blind_owner' || jsonb_build_object(
+           'holds', jsonb_build_array(document -> 'holds' -> 0 #- '{thing}' #- '{owner}' #- '{hold}'),
+           'promises', jsonb_build_array(document -> 'promises' -> 0 #- '{thing}' #- '{owner}'))"""
+    )
+    document = (await desk.get(f"/handovers/{begun['handover_id']}", OPERATOR))["begun_document"]
+    assert [(each["home_id"], each["thing"], each["owner"]) for each in document["holds"]] == [("home-0001", "", None)]
+    assert (document["promises"][0]["owner"], document["blind_owner"]) == (None, None)
 
 
 async def test_what_opens_between_the_two_signatures_needs_an_owner_too(desk: Desk, records: Records) -> None:

@@ -64,7 +64,13 @@ def test_what_is_wrong_with_the_line_is_said_in_both_languages(start_console: Ca
     assert "平台自检超时" in body["zh"]
     assert "the self-check is late" in body["en"]
     assert [words["en"] for words in body["parts"]["line"]["words"]][1:] == ["the journal cannot be written", "the database is away"]
-    assert figures["canary_age_s"] == 200.5
+    assert (figures["canary_age_s"], figures["canary_passed"]) == (200.5, True)
+
+
+def test_before_the_first_self_check_its_age_is_no_pass(start_console: Callable[..., Served]) -> None:
+    with station(True, canary_age_s=4.0, canary_passed=False) as line:
+        figures = start_console(line_health_url=line).get("/api/v1/overview")
+    assert (figures["canary_age_s"], figures["canary_passed"]) == (4.0, False)
 
 
 @pytest.mark.parametrize("station_file", ["gateway/station.py", "dispatch/station.py", "dispatch/voice/worker.py"])

@@ -44,6 +44,11 @@ def test_a_name_keeps_its_first_character_and_not_its_length() -> None:
     assert [masking.name(name) for name in ("张三", "张三丰", "Li", "")] == ["张**", "张**", "L**", ""]
 
 
+def test_a_made_up_name_says_so_also_when_it_is_masked() -> None:
+    made_up = ("模拟·周敏", "模拟物业3号值班室", "模拟", "模仿")
+    assert [masking.name(name) for name in made_up] == ["模拟·周**", "模拟物**", "模拟**", "模**"]
+
+
 @pytest.mark.parametrize(
     ("clear", "shown"),
     [
@@ -107,6 +112,41 @@ def test_who_may_see_people_sees_them_while_an_incident_of_the_home_is_open(star
     for role, client in people.items():
         for path, text in answers(client, here).items():
             assert path == "incidents/{incident}/remarks" or (PHONE not in text and NAME not in text), (role, path)
+
+
+def test_what_people_need_is_shown_to_those_who_may_see_people_and_nobody_else_is_told_that_it_is_nothing(
+    start_console: Callable[..., Served], records: Records
+) -> None:
+    console = start_console()
+    here, there = city(records)
+    records.change("homes", "home_id", here.home, flags=["infirm", "lives_alone"])
+    for quarter, flags in ((here, ["infirm", "lives_alone"]), (there, [])):
+        place = {"place": quarter.home, "district_code": quarter.district, "flags": flags}
+        records.change("work_orders", "order_id", quarter.order, place=place)
+        records.event(quarter.incident, "opened", T0, home={"flags": flags})
+
+    def shown(role: Role) -> list[Any]:
+        client = look_as(console, role)
+        homes = {home["home_id"]: home["flags"] for home in client.get(f"{API}/homes").json()["items"]}
+        orders = {order["order_no"]: order["place"]["flags"] for order in client.get(f"{API}/orders").json()["items"]}
+        assert [client.get(f"{API}/homes/{of.home}").json()["flags"] for of in (here, there)] == [homes[of.home] for of in (here, there)]
+        return [*(homes[of.home] for of in (here, there)), *(orders[of.order_no] for of in (here, there))]
+
+    seeing: tuple[Role, ...] = ("operator", "dispatcher", "supervisor")
+    others: tuple[Role, ...] = ("viewer", "engineer", "auditor")
+    for role in seeing:
+        assert shown(role) == [["infirm", "lives_alone"], [], ["infirm", "lives_alone"], []], role
+    for role in others:
+        assert shown(role) == [None] * 4, role
+        client = look_as(console, role)
+        for path in (*(place.format(home=here.home, incident=here.incident) for place in PLACES), "orders", f"orders/{here.order_no}"):
+            answer = client.get(f"{API}/{path}")
+            assert answer.status_code == 200
+            assert "infirm" not in answer.text, (role, path)
+
+
+def test_a_detail_keeps_a_devices_flags_and_not_its_peoples() -> None:
+    assert masking.detail({"flags": ["tamper", "infirm"], "home": {"flags": ("infant",)}}) == {"flags": ["tamper"], "home": {"flags": []}}
 
 
 def test_looking_behind_the_mask_needs_a_reason_and_is_recorded(start_console: Callable[..., Served], records: Records) -> None:

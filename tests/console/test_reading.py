@@ -31,6 +31,19 @@ def test_homes_are_found_by_address_number_and_district(console: Served, records
     assert console.get("/api/v1/homes", q="%")["items"] == []
 
 
+def test_a_search_among_homes_is_recorded(console: Served, records: Records) -> None:
+    for number in (1, 2):
+        records.home(number)
+    for q in ({}, {"q": "云栖花园3栋2单元502"}, {"q": "云栖"}, {"q": "没有"}):
+        console.get("/api/v1/homes", **q)
+    audit = records.db.execute("SELECT what, about, detail FROM audit ORDER BY audit_no").fetchall()
+    assert audit == [
+        ("searched_by_address", "home-0002", {"asked": "云栖花园3栋2单元502", "found": 1}),
+        ("searched_by_address", "", {"asked": "云栖", "found": 2}),
+        ("searched_by_address", "", {"asked": "没有", "found": 0}),
+    ]
+
+
 def test_a_home_shows_its_devices_contacts_and_open_incident(console: Served, records: Records) -> None:
     home = records.home(1)
     records.put("device_state", device_id="M00001", last_ts=T0, last_boot=1, last_seq=7, heard_ms=T0 + 5, lane="telemetry", valve="open")
@@ -115,7 +128,7 @@ def test_an_incident_carries_its_clocks_and_everything_of_it(console: Served, re
         "T7": T0 + 8000, "T8": T0 + 60, "T9": T0 + 70, "T10": T0 + 5000, "T11": T0 + 9000, "T12": None, "T13": None, "T14": None,
     }  # fmt: skip
     assert found["address_zh"].startswith("芙蓉区 云栖花园")
-    assert found["valve_cause_words"]["zh"] == "报警器联动"
+    assert found["valve_cause_words"]["zh"] == "探测器联动"
     assert found["order"]["order_no"] == "QX-260402-0001"
     assert found["order"]["words"] == {"zh": "已到场", "en": "on site"}
     assert found["call"]["outcome"] == "confirmed"
@@ -138,7 +151,7 @@ def test_the_story_is_merged_oldest_first(console: Served, records: Records) -> 
     assert [item["kind"] for item in items] == [
         "opened", "close_sent", "created", "call_placed", "assign", "call_ringing", "reported_closed", "call_key",
     ]  # fmt: skip
-    assert items[0]["zh"] == "报警器测得甲烷 23 %LEL（设定 10），平台收到泄漏报警"
+    assert items[0]["zh"] == "探测器测得甲烷 23 %LEL（设定 10），平台收到泄漏报警"
     assert items[0]["en"] == "Leak alarm received: methane at 23 %LEL (set-point 10)"
     assert items[2]["zh"] == "抢修单已建立：QX-260402-0001"
     assert items[4]["en"] == "Assigned: crew 芙蓉-1, 1.8 km away"

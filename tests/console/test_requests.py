@@ -197,6 +197,19 @@ def test_a_request_that_makes_no_sense_is_not_put(console: Served, records: Reco
     assert records.db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "once"}])
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"\x04\xe9\xb8", b'"\xed\xa0\x80"', b"{", b"\x00"])
+def test_a_body_that_cannot_be_read_at_all_is_refused_as_one_that_makes_no_sense(
+    console: Served, records: Records, body: bytes, key: dict[str, str]
+) -> None:
+    records.home(1)
+    headers = {"Content-Type": "application/json", **key}
+    response = console.http.post("/api/v1/homes/home-0001/close-valve", content=body, headers=headers)
+    assert (response.status_code, response.json()["reason"]) == (422, "invalid"), response.text
+    assert response.json()["errors"][0]["where"].startswith("body")
+    assert records.db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+
+
 def test_a_foreign_page_cannot_ask(console: Served, records: Records) -> None:
     records.home(1)
     body = b'{"actor": "x", "reason": "y"}'

@@ -42,7 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/crews/{crew_id}/position": {"lon": 113.0, "lat": 28.2, "coord_datum": "WGS-84"},
 }
 # They are of a desk or of a station's answer, and lead to nothing of a home by an id in their path.
-NOT_BY_PLACE = {"/handovers", "/handovers/{handover_id}/take", "/handovers/{handover_id}/withdraw"}
+NOT_BY_PLACE = {"/exports/incidents", "/exports/orders", "/handovers", "/handovers/{handover_id}/take", "/handovers/{handover_id}/withdraw"}
 
 
 class Streets(NamedTuple):
@@ -92,7 +92,8 @@ def test_a_user_of_every_district_is_shown_both(streets: Streets) -> None:
     here = streets.here
     there = streets.there
     everybody = look_as(console, "supervisor", "engineer")
-    for path in ("/homes", "/incidents", "/orders", "/calls", "/commands", "/tasks", "/crews", "/conditions", "/conditions/homes"):
+    lists = ("/homes", "/devices", "/incidents", "/orders", "/calls", "/commands", "/tasks", "/crews", "/conditions", "/conditions/homes")
+    for path in lists:
         text = everybody.get(API + path).text
         assert here.find_in(text), path
         assert there.find_in(text), path
@@ -210,6 +211,58 @@ def test_figures_count_what_their_reader_sees(streets: Streets) -> None:
         assert (whole[figure], mine[figure]) == (2, 1), figure
     for figures in (whole, mine):
         assert sum(figures["incidents_by_step"].values()) == figures["incidents_open"]
+
+
+def test_a_request_is_of_the_place_that_it_is_about(streets: Streets) -> None:
+    """Also whoever put it, or reads all of them, sees it no longer where its place is not his."""
+    console, records, here, there = streets
+    readers = {
+        "auditor": look_as(console, "auditor", districts=[HERE]),
+        "integration": look_as(console, "integration", districts=[HERE]),
+        "own": console.signed_in("supervisor", name="moved-away", districts=[HERE]),
+    }
+    everybody = look_as(console, "auditor")
+    bodies: list[tuple[str, str, Callable[[Quarter], dict[str, str]]]] = [
+        ("line", "close_valve", lambda of: {"home_id": of.home, "reason": of.name}),
+        ("line", "self_test", lambda of: {"device_id": of.values["device_id"]}),
+        ("dispatch", "accept", lambda of: {"order_no": of.order_no}),
+        ("dispatch", "task_done", lambda of: {"task_id": str(of.task), "note": of.name}),
+        ("dispatch", "crew_position", lambda of: {"crew_id": of.crew}),
+    ]
+    for station, kind, body in bodies:
+        for of, status in ((here, 200), (there, 404)):
+            request = uuid4()
+            records.put(
+                "requests", request_id=request, station=station, kind=kind, body=body(of), actor="moved-away", state="done", answer={}
+            )
+            path = f"{API}/requests/{request}"
+            assert everybody.get(path).status_code == 200, kind
+            for name, reader in readers.items():
+                answer = reader.get(path)
+                assert answer.status_code == status, (kind, name, answer.text)
+                assert not there.find_in(answer.text), (kind, name)
+
+
+def test_a_request_about_no_known_place_is_shown_to_whoever_put_it(streets: Streets) -> None:
+    console, records, *_ = streets
+    own = console.signed_in("operator", name="hotline-desk", districts=[HERE])
+    for body in (
+        {"home_id": None, "place": "八一路"},
+        {"task_id": "none such", "device_id": "gone", "order_no": "QX-0", "home_id": "gone"},
+    ):
+        request = uuid4()
+        records.put("requests", request_id=request, station="line", kind="hotline_report", body=body, actor="hotline-desk")
+        assert own.get(f"{API}/requests/{request}").status_code == 200, body
+
+
+def test_a_technician_is_told_what_became_of_his_own_request_and_of_no_other(streets: Streets) -> None:
+    """Also where the order went to another crew meanwhile: that is what he has to be told."""
+    console, records, here, there = streets
+    technician = look_as(console, "technician", technician_id=here.technician)
+    for actor, status in ((here.technician, 200), (there.technician, 404)):
+        request = uuid4()
+        records.put("requests", request_id=request, station="dispatch", kind="accept", body={"order_no": there.order_no}, actor=actor)
+        assert technician.get(f"{API}/requests/{request}").status_code == status, actor
 
 
 # -- a technician -----------------------------------------------------------------------------------------------------------------------

@@ -200,6 +200,47 @@ async def test_a_search_for_a_number_that_nobody_has_is_recorded_too(desk: Desk,
     assert records.db.execute("SELECT what, detail::text FROM audit").fetchall() == [("searched_by_phone", detail)]
 
 
+@pytest.mark.parametrize(
+    ("q", "about", "told", "found"),
+    [
+        ("云栖花园 3栋 2单元 502", "home-0002", "云栖花园 3栋 2单元 502", 1),
+        ("云栖花园", "", "云栖花园", 2),
+        ("4301000002", "home-0002", "43****0002", 1),
+        ("home-0002", "home-0002", "home-0002", 1),
+        ("没有的小区", "", "没有的小区", 0),
+        ("1381234567", "", "13****4567", 0),
+        ("0731-8888 66", "", "07****8866", 0),
+        ("138 1234 56789", "", "1381****6789", 0),
+    ],
+)
+async def test_a_search_for_a_home_is_recorded(desk: Desk, records: Records, q: str, about: str, told: str, found: int) -> None:
+    for number in (1, 2):
+        records.home(number)
+    for who in (OPERATOR, VIEWER):
+        await _found(desk, q, who)
+    row = ("searched_by_address", about, {"asked": told, "found": found})
+    audit = records.db.execute("SELECT who, what, about, detail FROM audit ORDER BY audit_no").fetchall()
+    assert audit == [("li", *row), ("wall", *row)]
+
+
+async def test_a_search_for_no_home_is_not_recorded(desk: Desk, records: Records) -> None:
+    records.home(1)
+    incident = records.incident(1)
+    records.order(incident)
+    for q in ("qx-260402-1", str(incident), "M00001"):
+        assert await _found(desk, q), q
+    assert records.db.execute("SELECT count(*) FROM audit").fetchone() == (0,)
+
+
+async def test_a_search_that_cannot_be_recorded_finds_nothing(desk: Desk, records: Records) -> None:
+    records.home(1)
+    with records.db.transaction():
+        records.db.execute("LOCK TABLE audit")
+        answer = await desk.answer("GET", "/search", OPERATOR, q="云栖花园 501")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "database_away")
+    assert "home-0001" not in answer.text
+
+
 async def test_nobody_finds_what_is_not_his_district_nor_his_crews(desk: Desk, records: Records) -> None:
     records.home(1)
     records.home(2, district_code="430103", district="天心区", estate="云栖花园")

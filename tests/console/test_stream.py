@@ -153,6 +153,36 @@ def test_whoever_comes_back_is_told_everything_once(start_console: Callable[...,
     assert not [frame for frame in had if frame[0] == "resync"]
 
 
+def test_whoever_comes_back_after_the_end_of_an_incident_is_sent_no_names_again(
+    start_console: Callable[..., Served], records: Records
+) -> None:
+    console = start_console(heartbeat_s=0.1)
+    here, there = city(records)
+    dropped = look_as(console, "operator")
+    with watched(look_as(console, "operator")) as steady:
+        with watched(dropped) as before:
+            finish(records, here, "left")
+            place = up_to(before, is_finished("left"))[-1][1]
+        up_to(steady, is_finished("left"))
+        for quarter in (there, here):
+            touch(records, quarter, 1)
+            finish(records, quarter, "one")
+        told = up_to(steady, is_finished("one"))
+        told += up_to(steady, is_finished("one"))
+        records.change("incidents", "incident_id", here.incident, state="closed", reason="closed")
+        up_to(steady, lambda frame: frame[0] == "incident" and frame[2]["reason"] == "closed")
+    with watched(dropped, place) as again:
+        had = up_to(again, lambda frame: frame[0] == "incident" and frame[2]["reason"] == "closed")
+    assert [frame for frame in told if "周敏" in frame[3] and frame[0] in {"call", "timeline"}], "there was a name to be told"
+    of_here = [frame for frame in had if str(here.incident) in frame[3]]
+    assert {"call", "task", "order", "timeline", "incident"} <= {frame[0] for frame in of_here}, "he misses nothing of it"
+    names = ("周敏", "+8613812340001")
+    assert not [frame for frame in of_here if frame[0] != "crew" and any(name in frame[3] for name in names)]
+    elsewhere = records.db.execute("SELECT name FROM contacts WHERE home_id = %s", [there.home]).fetchone()
+    assert elsewhere is not None
+    assert [frame for frame in had if frame[0] == "call" and elsewhere[0] in frame[3]], "the other incident is still open"
+
+
 def test_every_event_has_an_id_and_the_clocks_lead_to_the_same_place(start_console: Callable[..., Served], records: Records) -> None:
     console = start_console(heartbeat_s=0.05)
     here, _ = city(records)
@@ -317,6 +347,37 @@ def test_the_ring_forgets_the_oldest_by_number_size_and_age_and_knows_it() -> No
     assert not by_number.follows(10), "what comes after a gap does not follow what was before it"
     tell(by_number, 11)
     assert by_number.follows(by_number.last - 1)
+
+
+def test_what_was_told_in_clear_is_judged_anew_once_the_incident_is_over() -> None:
+    ring, reads = Ring(most=5), who("read_people")
+
+    def told(number: int, whose: str | None, *, over: bool = False) -> None:
+        def clear_for(looker: Who) -> bool:
+            return looker.may("unmask") or (not over and looker.may("read_people"))
+
+        ring.tell(Told("thing", Thing(number=number), Thing(number=-number), lambda _: True, clear_for, whose, over))
+
+    def shown(looker: Who) -> list[int]:
+        frames = [event.frame(looker) for number in range(ring.first, ring.last + 1) if (event := ring.get(number))]
+        return [each for frame in frames for each in numbers(frame)]
+
+    for number, whose in enumerate(("H1", "H2", None, "H1"), 1):
+        told(number, whose)
+    assert shown(reads) == [1, 2, 3, 4]
+    told(5, "H1", over=True)
+    assert shown(reads) == [-1, 2, 3, -4, -5]
+    assert shown(who("unmask")) == [1, 2, 3, 4, 5], "who reads names without an open incident still does"
+    # It leaks there again; what the ring has forgotten meanwhile is not looked for.
+    for number in range(6, 11):
+        told(number, "H1")
+    assert shown(reads) == [6, 7, 8, 9, 10]
+    told(11, "H2", over=True)
+    told(12, "H1", over=True)
+    assert shown(reads) == [-8, -9, -10, -11, -12]
+    ring.forget()
+    told(13, "H1", over=True)
+    assert shown(reads) == [-13]
 
 
 def test_a_position_is_read_from_ids_of_this_life_only() -> None:

@@ -53,15 +53,16 @@ def test_the_api_is_the_one_that_was_agreed(description: dict[str, Any]) -> None
     api = "/api/v1"
     expected = {
         *((f"{api}{path}", "get") for path in (
-            "/homes", "/homes/{home_id}", "/homes/{home_id}/readings", "/devices/{device_id}", "/incidents", "/incidents/{incident_id}",
-            "/incidents/{incident_id}/timeline", "/commands", "/orders", "/orders/{order_no}", "/calls", "/crews", "/tasks", "/events",
-            "/requests/{request_id}", "/conditions", "/conditions/homes", "/homes/{home_id}/holds",
+            "/homes", "/homes/{home_id}", "/homes/{home_id}/readings", "/devices", "/devices/{device_id}", "/incidents",
+            "/incidents/{incident_id}", "/incidents/{incident_id}/timeline", "/commands", "/orders", "/orders/{order_no}", "/calls",
+            "/crews", "/tasks", "/events", "/requests/{request_id}", "/conditions", "/conditions/homes", "/homes/{home_id}/holds",
         )),
         *((f"{api}{path}", "post") for path in (
             "/incidents", "/homes/{home_id}/close-valve", "/devices/{device_id}/self-test", "/devices/{device_id}/report",
             *(f"/orders/{{order_no}}/{step}" for step in (
                 "accept", "on-site", "no-access", "made-safe", "cause", "tightness-test", "restore", "archive", "open-valve")),
             "/tasks/{task_id}/done", "/crews/{crew_id}/position", "/homes/{home_id}/holds", "/homes/{home_id}/holds/lift",
+            "/exports/incidents", "/exports/orders",
         )),
         ("/health", "get"),
         ("/metrics", "get"),

@@ -1,6 +1,7 @@
 """The story of an incident: in which order it is told, also within a millisecond, and what is told later than it was done."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tests.console.stage import T0, Records, Served
 from tests.console.test_events import until, watching
@@ -61,6 +62,31 @@ def test_a_step_told_later_stands_at_its_true_time_and_says_so(console: Served, 
     steps = console.get("/api/v1/orders/QX-260402-0001")["steps"]
     assert (steps[2]["en"], steps[2]["detail"]) == ("芙蓉-1-A is on site (reported later, received 17:40)", late)
     assert steps[1]["en"] == "Leak again: the order is back to on site, its test is void"
+
+
+def test_a_leak_that_lasts_is_in_the_story_as_it_is_on_the_order(console: Served, records: Records) -> None:
+    """The line writes no event for it; dispatch notes it every some seconds, and the first and the last note of each row are told."""
+    records.home(1)
+    incident = records.incident(1)
+    order = records.order(incident, crew_id="芙蓉-1")
+    records.step(order, "created", T0 + 60, "created")
+
+    def note(at_s: int, from_state: str = "assigned", to_state: str = "assigned", **detail: Any) -> None:
+        records.put(
+            "order_steps", order_id=order, at_ms=T0 + at_s * 1000, event="leak_again", from_state=from_state, to_state=to_state,
+            actor="line", detail={"said_ms": T0 + at_s * 1000, "ch4_lel": 12.0, **detail},
+        )  # fmt: skip
+
+    for at_s in (10, 20, 30, 40):
+        note(at_s)
+        records.step(order, "valve", T0 + at_s * 1000 + 1, "assigned", "line", valve="commanded")
+    note(50, "on_site", "on_site", earlier=True)
+    note(60, "restored", "on_site")
+    note(70, "on_site", "on_site")
+    items = console.get(f"/api/v1/incidents/{incident}/timeline")["items"]
+    assert [(item["at_ms"] - T0) // 1000 for item in items if item["kind"] == "leak_again"] == [10, 40, 50, 60, 70]
+    assert items[1]["zh"] == "再次报警：抢修单不变（已派单）"
+    assert "valve" not in [item["kind"] for item in items]
 
 
 def test_the_stream_numbers_what_it_tells_as_the_story_does(start_console: Callable[..., Served], records: Records) -> None:

@@ -60,7 +60,7 @@ def test_what_dispatch_does_is_said_in_both_languages(event: str, detail: dict[s
         ("proof_due", {"proof": "due_at_uplink", "due_ms": 1_775_095_200_000}, "要等下次上报（约 10:00）", "next reports (about 10:00)"),
         ("room_clearing", {"ch4_lel": 7.5}, "甲烷 7.5 %LEL", "methane at 7.5 %LEL"),
         ("alias", {"reason": "ack_of_unknown_close"}, "未知切断指令的应答", "a close that was not known"),
-        ("hold_set", {"hold": "self_protection", "cause": "tamper"}, "表具自保护（防拆）", "self-protection (tampering)"),
+        ("hold_set", {"hold": "self_protection", "cause": "tamper"}, "燃气表自保护（防拆）", "self-protection (tampering)"),
         ("hold_lifted", {"hold": "arrears", "why": "credit 20.00"}, "欠费（余额 20.00 元）", "arrears (credit 20.00 CNY)"),
         ("hold_lifted", {"hold": "safety", "why": "tightness_passed"}, "安全（严密性试验合格）", "safety (tightness test passed)"),
         ("hold_lifted", {"hold": "safety", "why": "restored"}, "安全（已复气）", "safety (gas restored)"),
@@ -127,7 +127,7 @@ def test_closed_lists_are_complete() -> None:
     [
         (
             "opened", {"event": "leak", "lane": "alarm", "ch4_lel": 23.0, "alarm_lel": 10.0},
-            "报警器测得甲烷 23 %LEL（设定 10），平台收到泄漏报警", "Leak alarm received: methane at 23 %LEL (set-point 10)",
+            "探测器测得甲烷 23 %LEL（设定 10），平台收到泄漏报警", "Leak alarm received: methane at 23 %LEL (set-point 10)",
         ),
         ("opened", {"lane": "alarm", "event": "leak", "ch4_lel": None}, "平台收到泄漏报警", "Leak alarm received"),
         (
@@ -141,7 +141,7 @@ def test_closed_lists_are_complete() -> None:
         ),
         (
             "closed_locally", {"cause": "linkage"},
-            "报警器已就地联动切断阀门，不等平台指令",
+            "探测器已就地联动切断阀门，不等平台指令",
             "The detector in the home has already closed the valve, waiting for nobody",
         ),
         ("closed_locally", {"cause": "seismic"}, "燃气表报告：阀门已切断（震动）",

@@ -73,6 +73,13 @@ def counts(dsn: str, path: Path, **options: Any) -> tuple[int, int, int, int]:
     return report.added, report.changed, report.unchanged, report.retired
 
 
+@pytest.mark.parametrize("word", ["业主", "户主", "owner"])
+async def test_an_owner_is_told_by_any_word_that_lists_have_for_him(database: str, files: Files, word: str) -> None:
+    import_homes(database, files.of(home(1, contact1_role=word)))
+    (read,) = (await load(database)).homes
+    assert read.contacts[0].role == "owner"
+
+
 async def test_a_home_is_read_back_as_it_was_written(database: str, files: Files) -> None:
     second = {"contact2_name": "模拟·乙", "contact2_role": "物业", "contact2_phone": "sip:0002@sim.invalid"}
     report = import_homes(database, files.of(home(1, flags="infant; lives_alone", alarm_lel="8", **second)))

@@ -20,7 +20,7 @@ def news(message: OrderMessage, after_ms: int, **answers: Any) -> ValveMessage:
     [
         ({"proof": "not_yet", "proof_due_ms": MORNING_MS + 170_000}, 4, "大约还要三分钟才能确认关严"),
         ({"proof": "due_at_uplink", "proof_due_ms": MORNING_MS + 1_200_000}, 4, "要等它大约十点二十分再上报"),
-        ({"valve": "commanded", "answer_due_ms": MORNING_MS + 1_200_000}, 4, "大约十点二十分上报时才能收到关阀指令"),
+        ({"valve": "commanded", "answer_due_ms": MORNING_MS + 1_200_000}, 4, "大约十点二十分上报时才能收到切断指令"),
         ({"proof": "holds", "clearing": "clearing"}, 4, "阀门已经关严"),
         ({"proof": "not_provable"}, 4, "要到现场才能确认"),
         ({"valve": "gas_still_flows", "proof": "flows"}, 2, "燃气还在流"),

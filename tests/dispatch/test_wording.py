@@ -146,7 +146,7 @@ def test_only_a_valve_that_was_seen_to_hold_is_called_tight(language: wording.La
         (closed(proof="not_yet", clearing="not_clearing"), "屋里的燃气还没有减少", "does not fall yet"),
         (closed(proof="holds", clearing="not_clearing", before_meter=True), "可能是从表前的立管漏来的", "riser before the meter"),
         (closed(proof="holds", clearing="not_clearing", before_meter=True), "叫邻居也离开", "tell your neighbours"),
-        (Answers(valve="commanded", answer_due_ms=AT_10_20), "大约十点二十分上报时才能收到关阀指令", "at about 10:20"),
+        (Answers(valve="commanded", answer_due_ms=AT_10_20), "大约十点二十分上报时才能收到切断指令", "at about 10:20"),
         (Answers(valve="commanded", answer_due_ms=MORNING_MS - 1), "下次上报时才能收到", "when it next reports"),
     ],
 )

@@ -48,7 +48,7 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile() -> None:
 
 
 def test_the_browser_is_looked_for_when_all_other_tests_have_run() -> None:
-    """Without it, and without the rights to install it, nothing but the browser tests is missing."""
+    """Where there is none and none can be unpacked, nothing but the browser tests is missing."""
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest: setup\n")[2].partition("\nelse\n")[0]
     steps = [line.rsplit("python -m ", 1)[1] for line in recipe.splitlines() if "python -m " in line]
     assert steps[-2] == "tests.browser.chromium"

@@ -10,20 +10,27 @@ from typing import Any, cast
 import pytest
 
 from core.errors import UserError
-from deploy.kills import Killer, killable, moments
+from deploy.kills import KILLABLE, Killer, killable, moments
 from deploy.own_platform import OwnPlatform
+from deploy.plays import UNDER_FIRE
 from deploy.up import Platform
 
-PARTS = ("line", "dispatch", "voice", "broker", "postgres")
+PARTS = ("line", "dispatch", "voice", "console", "broker", "postgres")
 
 
 def test_every_round_kills_each_part_once_and_the_seed_decides() -> None:
-    some = list(islice(moments(PARTS, 7, 8.0), 25))
-    assert some == list(islice(moments(PARTS, 7, 8.0), 25))
-    assert some != list(islice(moments(PARTS, 8, 8.0), 25))
-    for start in range(0, 25, 5):
-        assert sorted(name for _, name in some[start : start + 5]) == sorted(PARTS)
+    some = list(islice(moments(PARTS, 7, 8.0), 30))
+    assert some == list(islice(moments(PARTS, 7, 8.0), 30))
+    assert some != list(islice(moments(PARTS, 8, 8.0), 30))
+    for start in range(0, 30, 6):
+        assert sorted(name for _, name in some[start : start + 6]) == sorted(PARTS)
     assert all(4.0 <= pause_s <= 12.0 for pause_s, _ in some)
+
+
+def test_the_storm_of_the_tests_kills_every_part_that_there_is() -> None:
+    _, (option, names) = UNDER_FIRE
+    assert option == "--kill"
+    assert set(killable(names)) == set(KILLABLE) == set(PARTS)
 
 
 def test_only_parts_that_there_are_can_be_killed() -> None:

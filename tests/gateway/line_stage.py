@@ -169,6 +169,7 @@ class Town:
         self.dsn, self.broker, self._folder = dsn, broker, folder
         self.prefix = f"T{next(_prefixes)}"
         self._clients: list[Client] = []
+        self._ear: DispatchEar | None = None
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._rows = list(itertools.islice(city_rows(12, 5), 40))
@@ -256,9 +257,11 @@ class Town:
         return self.device(self.own("D", number), version), self.device(self.own("M", number), version)
 
     def dispatch(self) -> DispatchEar:
-        ear = DispatchEar(self.broker)
-        self._clients.append(ear)
-        return ear
+        """The one ear of this town: two of one name would throw each other out."""
+        if self._ear is None:
+            self._ear = DispatchEar(self.broker)
+            self._clients.append(self._ear)
+        return self._ear
 
     async def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         async with (

@@ -110,9 +110,11 @@ async def test_a_reserved_home_walks_the_whole_line_and_its_age_is_known(town: T
     assert order.home is not None
     assert [contact.phone for contact in order.home.contacts] == ["sip:canary@sim.invalid"]
     assert rounds("full") == before, "full before dispatch has finished"
+    assert canary.detail()["canary_passed"] is False
     counted_from = canary._pace.monotonic() - canary.age_s
     await dispatch.finish()
     await until(lambda: rounds("full") == before + 1, "a full round")
+    assert canary.detail()["canary_passed"] is True
     assert canary._pace.monotonic() - canary.age_s > counted_from
     assert town.line.health().detail["homes"] == 1
     assert canary.reasons() == ()

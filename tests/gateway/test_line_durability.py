@@ -341,7 +341,58 @@ async def test_an_incident_that_the_database_has_keeps_its_id(town: Town, own_po
     assert len(await town.rows("SELECT 1 FROM incidents")) == 1
     assert {row["incident_id"] for row in await town.rows("SELECT incident_id FROM commands WHERE command = 'close_valve'")} == {stored}
     assert {row["incident_id"] for row in await town.rows("SELECT incident_id FROM alarms")} == {stored}
-    # Its answers are understood.
+    # The close in force is the younger one, and its answers are understood.
+    close = town.line.state.incidents[stored].close
+    assert close is not None
+    assert close.order_no == max(command.order_no for command in meter.closes)
+    await meter.answer(meter.closes[-1], "done", "closed")
+    await town.incident(1, "reported_closed")
+
+
+async def test_an_incident_opened_anew_by_a_life_that_never_met_the_database_joins_the_stored_one(
+    town: Town, own_postgres: OwnPostgres
+) -> None:
+    """What that life wrote down waits in the journal when the next one finds the database there, and its own incident of the home in it."""
+    town.enlist(2)
+    await town.start()
+    detector, meter = town.home(1)
+    stored = await handled(town, 1, detector, meter)
+    (before,) = await town.rows("SELECT * FROM incidents")
+    await town.stop()
+    assert town.state is not None
+    (town.state / "snapshot.lines").unlink()
+    for path in town.state.glob("decisions-*.log"):
+        path.unlink()
+    await own_postgres.away()
+    town.begin()
+    await town.listening()
+    item = await detector.leak()
+    await until(lambda: len({command.incident_id for command in meter.closes}) == 2, "it is closed again, under a new id")
+    await detector.promised(item)
+    await town.crash()
+    await own_postgres.back()
+    await town.start()
+    assert set(town.line.state.incidents) == {stored}
+    await until(lambda: town.line.ledger.depth == 0, "everything is written")
+    alias = await town.row("SELECT * FROM incident_aliases")
+    assert alias["incident_id"] == stored
+    assert {command.incident_id for command in meter.closes} >= {stored, alias["alias_id"]}
+    (after,) = await town.rows("SELECT * FROM incidents")
+    assert {name: after[name] for name in ("received_ms", "close_sent_ms", "state")} == {
+        name: before[name] for name in ("received_ms", "close_sent_ms", "state")
+    }
+    assert after["last_leak_ms"] >= item["ts"]
+    assert len(await town.rows("SELECT 1 FROM alarms WHERE incident_id = %s", stored)) == 2
+    closes = await town.rows("SELECT * FROM commands WHERE command = 'close_valve' ORDER BY order_no")
+    assert {row["incident_id"] for row in closes} == {stored}
+    assert len(await town.rows("SELECT 1 FROM outbox WHERE payload->>'type' = 'order' AND incident_id = %s", stored)) == 2
+    assert not await town.rows("SELECT 1 FROM incident_events WHERE incident_id = %s", alias["alias_id"])
+    assert {row["incident_id"] for row in await town.rows("SELECT incident_id FROM valve_holds")} == {stored}
+    # The close in force is the newest, and its answer is understood.
+    close = town.line.state.incidents[stored].close
+    assert close is not None
+    assert close.command_id == closes[-1]["command_id"]
+    await until(lambda: meter.closes[-1].command_id == close.command_id, "the close in force is sent again")
     await meter.answer(meter.closes[-1], "done", "closed")
     await town.incident(1, "reported_closed")
 

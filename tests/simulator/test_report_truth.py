@@ -117,6 +117,11 @@ JUDGED: dict[str, tuple[str, Callable[[], Facts], Callable[[], Facts]]] = {
         lambda: facts(HOLDS, holds=BOTH, steps_done_ms=T + 40),
         lambda: facts(HOLDS, holds=(*BOTH, span("H1", "works", 5, None)), steps_done_ms=T + 40),
     ),
+    "a hold that was lifted and set again": (
+        "expected_holds",
+        lambda: facts(HOLDS, holds=BOTH, steps_done_ms=T + 40),
+        lambda: facts(HOLDS, holds=(*BOTH[1:], span("H1", "safety", 10, 25), span("H1", "safety", 26, None)), steps_done_ms=T + 40),
+    ),
     "a hold that was never set": (
         "expected_holds",
         lambda: facts(HOLDS, holds=BOTH, steps_done_ms=T + 40),

@@ -43,6 +43,14 @@ describe("single keys", () => {
     expect(pressed).toEqual([]);
   });
 
+  it("are ours again when a dialog was left that stays in the page unseen", () => {
+    document.body.insertAdjacentHTML("beforeend", '<div class="over" style="z-index: 2001; display: none;"><div role="dialog" aria-modal="true"></div></div>');
+    press("j");
+    document.querySelector<HTMLElement>(".over")?.style.removeProperty("display");
+    press("j");
+    expect(pressed).toEqual(["j"]);
+  });
+
   it("what has the focus keeps its Enter", () => {
     press("Enter", document.getElementById("link") as HTMLElement);
     expect(pressed).toEqual([]);

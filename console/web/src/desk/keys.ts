@@ -31,10 +31,15 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (TYPING.has(target.tagName) || target.isContentEditable);
 }
 
+/** A dialog that was left may stay in the page unseen. */
+function dialogOpen(): boolean {
+  return [...document.querySelectorAll("dialog[open], [aria-modal='true']")].some((dialog) => dialog.closest("[style*='display: none']") === null);
+}
+
 export function useKeys(keys: Record<string, (event: KeyboardEvent) => void>): void {
   const pressed = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target)) return;
-    if (document.querySelector("dialog[open], [aria-modal='true']") !== null) return;
+    if (dialogOpen()) return;
     // What has the focus keeps its Enter.
     if (event.key === "Enter" && event.target !== document.body) return;
     const act = keysOn.value || event.key === "?" ? keys[event.key] : undefined;

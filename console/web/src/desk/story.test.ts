@@ -36,4 +36,10 @@ describe("the story", () => {
     const entries = [entry("close_sent"), ...[1, 2, 4, 8].map((s) => entry("close_resent", s * 1000)), entry("no_answer", 9000), entry("close_resent", 16_000)];
     expect(told(entries, clocks({})).map((each) => (each.entry.at_ms - T) / 1000)).toEqual([0, 1, 8, 9, 16]);
   });
+
+  it("tells of a leak that lasts the first and the last note in a row, and each that says something else", () => {
+    const note = (s: number, zh: string) => ({ ...entry("leak_again", s * 1000), entry_id: `step:${s}`, zh });
+    const entries = [note(1, "已派单"), note(2, "已派单"), note(3, "已派单"), note(4, "退回到场"), note(5, "已到场"), note(6, "已到场")];
+    expect(told(entries, clocks({})).map((each) => (each.entry.at_ms - T) / 1000)).toEqual([1, 3, 4, 5, 6]);
+  });
 });

@@ -1,4 +1,4 @@
-// The story of an incident made ready to be read: many re-sends in a row folded to the first and the last, and each of the incident's
+// The story of an incident made ready to be read: many re-sends, or notes of a leak that lasts, in a row folded to the first and the last, and each of the incident's
 // clocks put beside the sentence that it belongs to. Pure.
 
 import type { Clocks, Entry } from "@/shared/model";
@@ -21,9 +21,14 @@ export function byTime(a: Entry, b: Entry): number {
   return a.at_ms - b.at_ms || a.nth - b.nth || (a.entry_id < b.entry_id ? -1 : 1);
 }
 
+/** Whether a neighbour says the same once more. */
+function repeats(entry: Entry, beside: Entry | undefined): boolean {
+  if (entry.kind === "close_resent") return beside?.kind === "close_resent";
+  return entry.kind === "leak_again" && entry.entry_id.startsWith("step:") && beside?.kind === "leak_again" && beside.zh === entry.zh;
+}
+
 export function told(entries: readonly Entry[], clocks: Clocks): Told[] {
-  const resent = (index: number) => entries[index]?.kind === "close_resent";
-  const kept = entries.filter((_, index) => !(resent(index) && resent(index - 1) && resent(index + 1)));
+  const kept = entries.filter((entry, index) => !(repeats(entry, entries[index - 1]) && repeats(entry, entries[index + 1])));
   const found = new Map<Entry, ClockName[]>();
   for (const name of CLOCKS) {
     const ms = clocks[name];

@@ -74,7 +74,7 @@ describe("an incident of which a part cannot be read", () => {
   });
 });
 
-const overview = { incidents_open: 3, orders_waiting: 0, crews_free: 2, crews: 4, tasks_open: 1, blind: 0, silent: 0, powerless: 0, canary_age_s: 5 };
+const overview = { incidents_open: 3, orders_waiting: 0, crews_free: 2, crews: 4, tasks_open: 1, blind: 0, silent: 0, powerless: 0, canary_age_s: 5, canary_passed: true };
 
 describe("figures and tasks that cannot be read", () => {
   it("are said not to be read, with the reason", async () => {

@@ -13,6 +13,7 @@ import "./messages";
 import App from "./App.vue";
 import { ring } from "./alarm";
 import { startPhone } from "./phone";
+import { startWhereabouts } from "./whereabouts";
 import DayView from "./views/DayView.vue";
 import OrderView from "./views/OrderView.vue";
 
@@ -29,7 +30,7 @@ const router = createRouter({
 
 createApp(App).use(i18n).use(router).mount("#app");
 ring.listenForTouch();
-void startPhone();
+void startPhone().then(startWhereabouts);
 
 // Without one (a plain address in the office, some web views) everything but a cold start offline works all the same.
 if ("serviceWorker" in navigator && isSecureContext) {

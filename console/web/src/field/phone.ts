@@ -95,11 +95,11 @@ function broke(): undefined {
   phone.broken = true;
 }
 
-async function keepNote(name: string, value: unknown): Promise<void> {
+export async function keepNote(name: string, value: unknown): Promise<void> {
   await kept.setNote(name, value).then(() => (phone.broken = false), broke);
 }
 
-const keptNote = <T>(name: string): Promise<T | undefined> => kept.note<T>(name).catch(broke);
+export const keptNote = <T>(name: string): Promise<T | undefined> => kept.note<T>(name).catch(broke);
 
 // --- time ---------------------------------------------------------------------------------------------------------------------
 
@@ -310,6 +310,8 @@ export async function startPhone(): Promise<void> {
   }
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && void refresh());
   addEventListener("pagehide", leaveCrew);
+  // Where nothing lasts, closing the page would lose what he did: the browser asks him first.
+  addEventListener("beforeunload", (event) => !phone.lasting && waiting.value > 0 && event.preventDefault());
   await refresh();
 }
 

@@ -8,6 +8,7 @@ import { createMemoryHistory, createRouter } from "vue-router";
 import { clockHeard } from "@/shared/clock";
 import { i18n, setLanguage } from "@/shared/i18n";
 import { startStream, stopStream } from "@/shared/stream";
+import { Source } from "@/shared/wireStage";
 import "./messages";
 import { startPhone, type Worker } from "./phone";
 import { openKept, type Kept } from "./queue/kept";
@@ -49,31 +50,18 @@ export async function begin(orders: FieldOrder[], worker: Worker = WORKER): Prom
   return kept;
 }
 
-class Wire extends EventTarget {
-  static last: Wire | null = null;
-  static readonly CLOSED = 2;
-  readyState = 1;
-  constructor() {
-    super();
-    Wire.last = this;
-  }
-  close(): void {
-    this.readyState = 2;
-  }
-}
-
-/** The stream is heard, until `silence`. */
-export function reception(nowMs: number): void {
-  vi.stubGlobal("EventSource", Wire);
+/** The stream is heard, until `silence`; `counted`: by a clock that the test moves. */
+export function reception(nowMs: number, counted = false): void {
+  vi.stubGlobal("EventSource", Source);
   vi.stubGlobal("BroadcastChannel", undefined);
   // Nobody counts how long ago that was: on a busy machine it would be silence at any moment.
-  const counting = vi.spyOn(globalThis, "setInterval").mockReturnValue(0 as never);
+  const counting = counted ? null : vi.spyOn(globalThis, "setInterval").mockReturnValue(0 as never);
   startStream("word");
-  counting.mockRestore();
-  Wire.last?.dispatchEvent(new Event("open"));
+  counting?.mockRestore();
+  Source.last.open();
   const word = { now_ms: nowMs, rate: 1, live: true, since_ms: null };
   clockHeard(word);
-  Wire.last?.dispatchEvent(new MessageEvent("clock", { data: JSON.stringify(word) }));
+  Source.last.say("clock", word);
 }
 export const silence = (): void => stopStream();
 

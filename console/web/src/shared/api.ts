@@ -8,6 +8,7 @@
 //
 // Decides nothing about what is shown. Who is told of a lost session is set by session.ts.
 
+import { idleMs } from "./attendance";
 import type { Words } from "./model";
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
@@ -102,11 +103,12 @@ async function refused(response: Response): Promise<Refusal> {
   );
 }
 
-/** A request as it is; throws Refusal. Everything else here is made of it. */
+/** A request as it is; throws Refusal. Everything else here is made of it. It says how long nobody has touched this page. */
 export async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
+  const headers = { ...(init.headers as Record<string, string> | undefined), "X-Idle-Seconds": String(Math.floor(idleMs() / 1000)) };
   try {
-    response = await fetch(path.startsWith("/api/") ? path : BASE + path, { credentials: "same-origin", ...init });
+    response = await fetch(path.startsWith("/api/") ? path : BASE + path, { credentials: "same-origin", ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refusal(0, "unreachable", "无法连接平台，请检查网络", "the platform cannot be reached: check the network");

@@ -319,7 +319,7 @@ export interface paths {
         };
         /**
          * Homes · 住户
-         * @description Homes in service, sorted by id.
+         * @description Homes in service, sorted by id. A search with `q` is recorded.
          */
         get: operations["list_homes_api_v1_homes_get"];
         put?: never;
@@ -382,6 +382,26 @@ export interface paths {
          * @description A device of the registry.
          */
         get: operations["read_device_api_v1_devices__device_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices with the latest heard of them · 设备列表
+         * @description Devices in service, sorted by id. All filters must hold. A hub stands in no home: every desk sees it.
+         */
+        get: operations["list_devices_api_v1_devices_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -505,6 +525,7 @@ export interface paths {
          * Find a home, device, order or incident · 查找
          * @description An address in any usual way of writing, or a number. Where an incident of a home is open, it stands before the home.
          *
+         *     A search for a home, by its address, a number or a telephone, is recorded.
          *     An estate that was imported just now is found by its name after a minute; its homes are found by their numbers at once.
          */
         get: operations["search_api_v1_search_get"];
@@ -696,6 +717,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download incidents as CSV · 导出事件
+         * @description Newest first, with every clock and how each ended; the self-check's are left out.
+         */
+        post: operations["export_incidents_api_v1_exports_incidents_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download work orders as CSV · 导出抢修单
+         * @description Newest first, with their causes, tests and times; the self-check's are left out.
+         */
+        post: operations["export_orders_api_v1_exports_orders_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/handover": {
         parameters: {
             query?: never;
@@ -708,6 +769,26 @@ export interface paths {
          * @description Of the desk of whoever asks: everything, or his districts.
          */
         get: operations["read_draft_api_v1_handover_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handover/owners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who has a thing since the last handover · 负责人
+         * @description As the last handover that was taken says, of desks whose districts are all in scope; what it does not say is left out.
+         */
+        get: operations["read_owners_api_v1_handover_owners_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1273,7 +1354,7 @@ export interface paths {
         };
         /**
          * A request as it stands · 请求状态
-         * @description For those that were not answered at once. Everybody sees his own, an auditor all of them.
+         * @description For those that were not answered at once. Everybody sees his own, an auditor all of them; each within his districts.
          */
         get: operations["read_request_api_v1_requests__request_id__get"];
         put?: never;
@@ -1707,7 +1788,7 @@ export interface components {
             remarks: string;
             /**
              * Owners
-             * @description thing (`incident:…`, `task:…`, or `*` for all others) to the name of a user who takes it
+             * @description thing (its `thing` in the draft; `holds:…` for a kind of hold, `blind` for all buildings, `promises` for all promises, `*` for all others) to the name of a user who takes it
              * @default {}
              */
             owners: {
@@ -1719,6 +1800,18 @@ export interface components {
          * @description A building with homes that are not watched as they should be.
          */
         BlindGroup: {
+            /**
+             * Thing
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
+             * @example incident:5c3f…
+             */
+            thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
             /** District Code */
             district_code: string;
             /** District */
@@ -2163,32 +2256,32 @@ export interface components {
             T4?: number | null;
             /**
              * T5
-             * @description valve seen to hold · 关阀保持, Unix ms; null while it is not known
+             * @description valve seen to hold · 确认关严, Unix ms; null while it is not known
              */
             T5?: number | null;
             /**
              * T5C
-             * @description room clearing · 室内浓度回落, Unix ms; null while it is not known
+             * @description room clearing · 室内浓度下降, Unix ms; null while it is not known
              */
             T5c?: number | null;
             /**
              * T6A
-             * @description first call placed · 呼出, Unix ms; null while it is not known
+             * @description first call placed · 电话呼出, Unix ms; null while it is not known
              */
             T6a?: number | null;
             /**
              * T6B
-             * @description first phone rings · 振铃, Unix ms; null while it is not known
+             * @description first phone rings · 电话振铃, Unix ms; null while it is not known
              */
             T6b?: number | null;
             /**
              * T7
-             * @description first key pressed · 按键确认, Unix ms; null while it is not known
+             * @description first key pressed · 住户按键, Unix ms; null while it is not known
              */
             T7?: number | null;
             /**
              * T8
-             * @description work order created · 建单, Unix ms; null while it is not known
+             * @description work order created · 抢修单建立, Unix ms; null while it is not known
              */
             T8?: number | null;
             /**
@@ -2846,6 +2939,11 @@ export interface components {
              */
             blind_buildings: number;
             /**
+             * Blind Owner
+             * @description who has every such building that nobody else is named for
+             */
+            blind_owner?: string | null;
+            /**
              * Promises
              * @description first due first
              */
@@ -2903,6 +3001,11 @@ export interface components {
              * @description how many such buildings there are
              */
             blind_buildings: number;
+            /**
+             * Blind Owner
+             * @description who has every such building that nobody else is named for
+             */
+            blind_owner?: string | null;
             /**
              * Promises
              * @description first due first
@@ -3008,6 +3111,32 @@ export interface components {
             items: components["schemas"]["Estate"][];
         };
         /**
+         * Export
+         * @description A period, and why it is wanted.
+         */
+        Export: {
+            /**
+             * Reason
+             * @description kept in the audit record beside your name
+             */
+            reason: string;
+            /**
+             * From Ms
+             * @description from, Unix ms: incidents by when they were received, orders by when they were created
+             */
+            from_ms: number;
+            /**
+             * To Ms
+             * @description to, excluded, Unix ms; at most 366 days after `from_ms`
+             */
+            to_ms: number;
+            /**
+             * Language
+             * @description of the file; left out: yours
+             */
+            language?: ("zh" | "en") | null;
+        };
+        /**
          * FieldDay
          * @description Today's orders of a technician's crew: the open ones by urgency, then those that were archived today.
          */
@@ -3023,6 +3152,11 @@ export interface components {
             name: string | null;
             /** Crew Id */
             crew_id: string | null;
+            /**
+             * On Shift
+             * @description his crew is on shift: while it is on an order too, his phone may tell where it is
+             */
+            on_shift: boolean;
             /** Desk Phone */
             desk_phone: string;
             rules: components["schemas"]["FieldRules"];
@@ -3046,9 +3180,9 @@ export interface components {
             access_note: string | null;
             /**
              * Flags
-             * @description lives_alone, infirm, infant, hard_of_hearing
+             * @description lives_alone, infirm, infant, hard_of_hearing; null: not shown, as names are not
              */
-            flags: string[];
+            flags: string[] | null;
         };
         /**
          * FieldOrder
@@ -3481,9 +3615,21 @@ export interface components {
         };
         /**
          * HoldCount
-         * @description Homes held closed for one reason.
+         * @description Homes held closed for one reason; its owner has every hold of the kind that nobody else is named for.
          */
         HoldCount: {
+            /**
+             * Thing
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
+             * @example incident:5c3f…
+             */
+            thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
             /** Hold */
             hold: string;
             words: components["schemas"]["Words"];
@@ -3495,6 +3641,23 @@ export interface components {
          * @description What keeps a valve closed.
          */
         HoldInForce: {
+            /**
+             * Thing
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
+             * @example incident:5c3f…
+             */
+            thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
+            /**
+             * Hold
+             * @default
+             */
+            hold: string;
             /** Home Id */
             home_id: string;
             /** Address Zh */
@@ -3573,9 +3736,9 @@ export interface components {
             language: string;
             /**
              * Flags
-             * @description lives_alone, infirm, infant, hard_of_hearing
+             * @description lives_alone, infirm, infant, hard_of_hearing; null: not shown to those without the right `read_people`
              */
-            flags: string[];
+            flags: string[] | null;
             /**
              * Alarm Lel
              * @description alarm set-point, %LEL
@@ -3680,9 +3843,9 @@ export interface components {
             language: string;
             /**
              * Flags
-             * @description lives_alone, infirm, infant, hard_of_hearing
+             * @description lives_alone, infirm, infant, hard_of_hearing; null: not shown to those without the right `read_people`
              */
-            flags: string[];
+            flags: string[] | null;
             /**
              * Alarm Lel
              * @description alarm set-point, %LEL
@@ -4483,10 +4646,16 @@ export interface components {
         OpenIncident: {
             /**
              * Thing
-             * @description its key in `owners`
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
              * @example incident:5c3f…
              */
             thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
             /** Incident Id */
             incident_id: string;
             /** Home Id */
@@ -4510,11 +4679,6 @@ export interface components {
             /** Order No */
             order_no: string | null;
             order_words: components["schemas"]["Words"] | null;
-            /**
-             * Owner
-             * @description name of a user of the taking shift
-             */
-            owner?: string | null;
         };
         /**
          * OpenTask
@@ -4523,10 +4687,16 @@ export interface components {
         OpenTask: {
             /**
              * Thing
-             * @description its key in `owners`
-             * @example task:0b7a…
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
+             * @example incident:5c3f…
              */
             thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
             /** Task Id */
             task_id: string;
             /** Incident Id */
@@ -4548,11 +4718,6 @@ export interface components {
              * @description Unix ms
              */
             created_ms: number;
-            /**
-             * Owner
-             * @description name of a user of the taking shift
-             */
-            owner?: string | null;
         };
         /**
          * Opening
@@ -4929,6 +5094,11 @@ export interface components {
              * @description seconds since the last full self-check; null: off, or the line cannot be asked
              */
             canary_age_s: number | null;
+            /**
+             * Canary Passed
+             * @description a self-check was full since the line started; before the first, canary_age_s counts from the start
+             */
+            canary_passed: boolean;
             /** Crews */
             crews: number;
             /**
@@ -4943,6 +5113,14 @@ export interface components {
              * @description Unix ms
              */
             at_ms: number;
+        };
+        /**
+         * Owned
+         * @description Owners of the things that were asked for.
+         */
+        Owned: {
+            /** Items */
+            items: components["schemas"]["Taken"][];
         };
         /** Page[AuditRecord] */
         Page_AuditRecord_: {
@@ -4988,6 +5166,16 @@ export interface components {
         Page_Crew_: {
             /** Items */
             items: components["schemas"]["Crew"][];
+            /**
+             * Next
+             * @description cursor of the next page, null on the last one
+             */
+            next?: string | null;
+        };
+        /** Page[Device] */
+        Page_Device_: {
+            /** Items */
+            items: components["schemas"]["Device"][];
             /**
              * Next
              * @description cursor of the next page, null on the last one
@@ -5178,6 +5366,18 @@ export interface components {
          * @description Something that was promised for a time.
          */
         PromiseDue: {
+            /**
+             * Thing
+             * @description its key in `owners`; empty in documents signed before it had one
+             * @default
+             * @example incident:5c3f…
+             */
+            thing: string;
+            /**
+             * Owner
+             * @description name of a user of the taking shift
+             */
+            owner?: string | null;
             /**
              * Kind
              * @description revisit: somebody comes again; proof: the valve can be proven to hold
@@ -5535,7 +5735,7 @@ export interface components {
             csrf: string;
             /**
              * Expires Ms
-             * @description Unix ms of real time: signed out then, if nothing more is asked
+             * @description Unix ms of real time: signed out then, if nobody does anything more
              */
             expires_ms: number;
             /**
@@ -5701,12 +5901,34 @@ export interface components {
             note: string;
             /**
              * Owners
-             * @description thing (`incident:…`, `task:…`, or `*` for all others) to the name of a user who takes it
+             * @description thing (its `thing` in the draft; `holds:…` for a kind of hold, `blind` for all buildings, `promises` for all promises, `*` for all others) to the name of a user who takes it
              * @default {}
              */
             owners: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Taken
+         * @description Who has a thing since the last handover that was taken.
+         */
+        Taken: {
+            /** Thing */
+            thing: string;
+            /** Name */
+            name: string;
+            /** Display */
+            display: string;
+            /**
+             * Handover Id
+             * Format: uuid
+             */
+            handover_id: string;
+            /**
+             * Taken Ms
+             * @description Unix ms
+             */
+            taken_ms: number;
         };
         /**
          * Task
@@ -5926,7 +6148,7 @@ export interface components {
             has_password: boolean;
             /**
              * Seen Ms
-             * @description Unix ms; last request of a session that has not ended
+             * @description Unix ms; last act in a session that has not ended
              */
             seen_ms: number | null;
         };
@@ -7110,7 +7332,7 @@ export interface operations {
                 /** @description name of the user or token */
                 who?: string | null;
                 /** @description kind of record */
-                what?: ("signed_in" | "sign_in_failed" | "signed_out" | "demo_entered" | "unmasked" | "searched_by_phone" | "exported" | "recording_heard" | "picture_seen" | "user_made" | "user_changed" | "password_link_made" | "password_chosen" | "token_made" | "token_ended") | null;
+                what?: ("signed_in" | "sign_in_failed" | "signed_out" | "demo_entered" | "unmasked" | "searched_by_phone" | "searched_by_address" | "exported" | "recording_heard" | "picture_seen" | "user_made" | "user_changed" | "password_link_made" | "password_chosen" | "token_made" | "token_ended") | null;
                 /** @description id of what it was about */
                 about?: string | null;
             };
@@ -8075,6 +8297,86 @@ export interface operations {
             };
             /** @description Not found / 没有找到 */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request not understood / 请求内容有误 */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_devices_api_v1_devices_get: {
+        parameters: {
+            query?: {
+                /** @description devices of this kind only */
+                kind?: ("meter" | "detector" | "hub") | null;
+                /** @description devices of this home */
+                home_id?: string | null;
+                /** @description GB/T 2260 */
+                district_code?: string | null;
+                /** @description devices that make their home blind, silent or powerless now */
+                condition?: ("blind" | "silent" | "powerless") | null;
+                /** @description devices whose id begins with this */
+                device_id?: string | null;
+                /** @description rows a page / 每页行数 */
+                limit?: number;
+                /** @description `next` of the page before / 上一页返回的 next */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Device_"];
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9364,6 +9666,168 @@ export interface operations {
             };
         };
     };
+    export_incidents_api_v1_exports_incidents_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Export"];
+            };
+        };
+        responses: {
+            /** @description UTF-8 with a byte order mark; times are Beijing time / CSV 文件，时间为北京时间 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too large / 内容过大 */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request not understood / 请求内容有误 */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_orders_api_v1_exports_orders_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Export"];
+            };
+        };
+        responses: {
+            /** @description UTF-8 with a byte order mark; times are Beijing time / CSV 文件，时间为北京时间 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too large / 内容过大 */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request not understood / 请求内容有误 */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     read_draft_api_v1_handover_get: {
         parameters: {
             query?: never;
@@ -9393,6 +9857,73 @@ export interface operations {
             };
             /** @description Not allowed / 无权限 */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too often / 请求过于频繁 */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not available now / 暂不可用 */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    read_owners_api_v1_handover_owners_get: {
+        parameters: {
+            query: {
+                thing: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Owned"];
+                };
+            };
+            /** @description Not signed in / 未登录 */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not allowed / 无权限 */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request not understood / 请求内容有误 */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

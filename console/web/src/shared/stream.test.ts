@@ -4,42 +4,20 @@ import { effectScope } from "vue";
 import { serverNow } from "./clock";
 import type { Incident } from "./model";
 import { since, stale, startStream, state, stopStream, useLive } from "./stream";
+import { Source } from "./wireStage";
 
 const NOW = 1_775_120_400_000;
 
-/** The wire: what a browser's EventSource would give. */
-class Wire extends EventTarget {
-  static readonly CLOSED = 2;
-  static opened: Wire[] = [];
-  readyState = 0;
-  constructor(readonly url: string) {
-    super();
-    Wire.opened.push(this);
-  }
-  close(): void {
-    this.readyState = Wire.CLOSED;
-  }
-  open(): void {
-    this.readyState = 1;
-    this.dispatchEvent(new Event("open"));
-  }
-  say(name: string, data: unknown): void {
-    this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }));
-  }
-  beat(more: object = {}): void {
-    this.say("clock", { now_ms: NOW, rate: 1, live: true, since_ms: null, ...more });
-  }
-}
-
-const wire = () => Wire.opened.at(-1) as Wire;
+const wire = () => Source.last;
+const beat = (more: object = {}): void => wire().say("clock", { now_ms: NOW, rate: 1, live: true, since_ms: null, ...more });
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("EventSource", Wire);
+  vi.stubGlobal("EventSource", Source);
   // A browser that cannot share one connection between tabs; how it is shared is told in wire.test.ts.
   vi.stubGlobal("BroadcastChannel", undefined);
   vi.stubGlobal("fetch", async () => new Response("{}", { status: 200 }));
-  Wire.opened = [];
+  Source.made = [];
   startStream();
 });
 afterEach(() => {
@@ -51,7 +29,7 @@ afterEach(() => {
 describe("freshness", () => {
   it("is live while the server speaks, and its clock is the page's", async () => {
     wire().open();
-    wire().beat();
+    beat();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(state.value).toBe("live");
     expect(serverNow()).toBe(NOW + 1_000);
@@ -59,7 +37,7 @@ describe("freshness", () => {
 
   it("is stale before three seconds of silence are over, since the server's last word", async () => {
     wire().open();
-    wire().beat();
+    beat();
     await vi.advanceTimersByTimeAsync(2_600);
     expect(stale.value).toBe(false);
     await vi.advanceTimersByTimeAsync(399);
@@ -68,7 +46,7 @@ describe("freshness", () => {
 
   it("is deaf at once when the platform cannot hear its database, since then", async () => {
     wire().open();
-    wire().beat({ live: false, since_ms: NOW - 4_000 });
+    beat({ live: false, since_ms: NOW - 4_000 });
     expect([state.value, stale.value, since.value]).toEqual(["deaf", true, NOW - 4_000]);
   });
 
@@ -76,9 +54,9 @@ describe("freshness", () => {
     await vi.advanceTimersByTimeAsync(3_000);
     expect([state.value, since.value === null || since.value > 0]).toEqual(["stale", true]);
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(Wire.opened.length).toBe(2);
+    expect(Source.made.length).toBe(2);
     wire().open();
-    wire().beat();
+    beat();
     expect(state.value).toBe("live");
   });
 });
@@ -90,7 +68,7 @@ describe("a page that follows", () => {
     const heard: string[] = [];
     const scope = effectScope();
     wire().open();
-    wire().beat();
+    beat();
     const read = vi.fn(async () => void heard.push("read"));
     scope.run(() => useLive(read, { incident: (each) => void heard.push(each.incident_id) }));
     await vi.advanceTimersByTimeAsync(20);

@@ -1,28 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openWire, type Wire } from "./wire";
+import { Source } from "./wireStage";
 
-/** What a browser gives: connections, locks between tabs and a channel between them. */
-class Source extends EventTarget {
-  static readonly OPEN = 1;
-  static readonly CLOSED = 2;
-  static made: Source[] = [];
-  readyState = 0;
-  constructor(readonly url: string) {
-    super();
-    Source.made.push(this);
-  }
-  close(): void {
-    this.readyState = Source.CLOSED;
-  }
-  open(): void {
-    this.readyState = Source.OPEN;
-    this.dispatchEvent(new Event("open"));
-  }
-  say(name: string, data = "{}"): void {
-    this.dispatchEvent(new MessageEvent(name, { data }));
-  }
-}
-
+/** What a browser gives beside connections: locks between tabs and a channel between them. */
 class Channel extends EventTarget {
   static all = new Set<Channel>();
   constructor(readonly name: string) {
@@ -62,11 +42,11 @@ function locks() {
           const waiting = queues.get(name) ?? [];
           if (waiting.includes(mine)) {
             waiting.splice(waiting.indexOf(mine), 1);
-            reject(new Error("aborted"));
+            reject(new DOMException("aborted", "AbortError"));
           }
         });
         if (options.steal) {
-          held.get(name)?.lost(new Error("stolen"));
+          held.get(name)?.lost(new DOMException("stolen", "AbortError"));
           grant(name, mine);
         } else if (held.has(name)) queues.set(name, [...(queues.get(name) ?? []), mine]);
         else grant(name, mine);
@@ -112,7 +92,7 @@ describe("the tabs of one session", () => {
     const second = open();
     expect(Source.made.length).toBe(1);
     Source.made[0]?.open();
-    Source.made[0]?.say("incident", '{"a":1}');
+    Source.made[0]?.say("incident", { a: 1 });
     expect([first.heard, second.heard]).toEqual([["open fresh", 'incident {"a":1}'], ["open fresh", 'incident {"a":1}']]);
   });
 
@@ -152,6 +132,20 @@ describe("the tabs of one session", () => {
     open("s");
     open("t");
     expect(Source.made.length).toBe(2);
+  });
+});
+
+describe("tabs of a browser that has locks and gives none", () => {
+  it("have a connection each, ask for no lock again, and hear everything once", async () => {
+    const request = vi.fn(() => Promise.reject(new DOMException("no origin", "SecurityError")));
+    vi.stubGlobal("navigator", { locks: { request } });
+    const first = open();
+    const second = open();
+    await vi.advanceTimersByTimeAsync(1_000);
+    for (const made of Source.made) made.open();
+    for (const made of Source.made) made.say("incident", { a: 1 });
+    expect([Source.made.length, request.mock.calls.length]).toEqual([2, 2]);
+    expect([first.heard, second.heard]).toEqual([["open fresh", 'incident {"a":1}'], ["open fresh", 'incident {"a":1}']]);
   });
 });
 

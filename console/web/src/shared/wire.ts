@@ -2,7 +2,7 @@
 // HTTP/1.1, and every open incident in a tab of its own would take one: the seventh tab would stand still.
 //
 // One tab leads: it holds a lock, has the connection and passes on what it hears; the next one leads when it is closed. A tab that
-// hears nothing for too long takes the lead away. Where a browser has no locks every tab has its own connection.
+// hears nothing for too long takes the lead away. Where a browser gives no locks every tab has its own connection.
 //
 //   openWire(session, take, refused)   take(name, data) for every event, and "open" with data "fresh" when something may have been
 //                                      missed, "same" when not;  close() hangs up
@@ -71,10 +71,12 @@ export function openWire(session: string, names: readonly string[], take: Take, 
     try {
       // A lock can be taken away or waited for with an end, not both.
       await navigator.locks.request(`stream ${session}`, steal ? { steal: true } : { signal: ended.signal }, lead);
-    } catch {
-      // Another tab took the lead, or this one is being closed.
+    } catch (error) {
       hangUp();
-      if (!ended.signal.aborted) void queue(false);
+      if (ended.signal.aborted) return;
+      // Another tab took the lead; or the browser has locks and gives none, as in a frame without an origin.
+      if (error instanceof DOMException && error.name === "AbortError") void queue(false);
+      else connect();
     }
   }
 
@@ -101,6 +103,7 @@ export function openWire(session: string, names: readonly string[], take: Take, 
         if (source?.readyState === EventSource.OPEN) channel.postMessage({ name: "open", data: "same" });
         return;
       }
+      if (source !== null) return;
       heardAt = performance.now();
       take(name, data);
     });

@@ -20,8 +20,8 @@ export default {
     choose: "设置并登录",
     ended: "登录已结束，请重新登录。此页面目前收不到报警。",
     demo_title: "演示",
-    demo_more: "本页展示一个模拟小区：住户、表具、电话和抢修队都是模拟的。您可以用下列任一角色查看。",
-    as: { all: "全部角色", operator: "值班员（工作台）", viewer: "观看（大屏）", technician: "抢修员（手机）", supervisor: "值班长" },
+    demo_more: "本页展示一个模拟小区：住户、燃气表、电话和抢修队都是模拟的。您可以用下列任一角色查看。",
+    as: { all: "全部角色", operator: "值班员（工作台）", viewer: "观看（大屏）", technician: "抢修人员（手机）", supervisor: "值班长" },
     as_more: {
       all: "操作一切，并可用演示面板制造泄漏",
       operator: "确认报警、备注、切断、派单",

@@ -28,6 +28,13 @@ describe("the four answers in short", () => {
     expect(holds).toMatchObject({ words: "holds.in_minutes", minutes: 2 });
   });
 
+  it.each([[61_000, "holds.in_minutes"], [60_000, "holds.in_a_minute"], [1, "holds.in_a_minute"], [0, "holds.any_moment"], [-60_000, "holds.any_moment"]])("with %i ms left says %s: nought minutes are no answer", (left, expected) => {
+    const [, , holds] = shortAnswers(incident({ valve: "reported_closed", proof: "not_yet", proof_due_ms: T0 + left }), T0);
+    expect(holds?.words).toBe(expected);
+    const [group = "", word = ""] = expected.split(".");
+    for (const language of ["zh", "en"] as const) expect((messages[language].answers as Record<string, Record<string, string>>)[group]?.[word]).toBeTruthy();
+  });
+
   it("shows no minutes once it is proven", () => {
     const [, , holds] = shortAnswers(incident({ valve: "reported_closed", proof: "holds", proof_due_ms: T0 + 61_000 }), T0);
     expect(holds).toMatchObject({ words: "holds.yes", minutes: null, look: { tone: "good" } });

@@ -9,7 +9,7 @@ export interface ShortAnswer {
   look: Look;
   /** The key of its few words under `wall.answers`. */
   words: string;
-  /** Minutes until it can be told, rounded up; null where nobody knows. */
+  /** Minutes until it can be told, rounded up; none are left when it is due; null where nobody knows. */
   minutes: number | null;
   /** The same at length, for whoever listens instead of looking. */
   atLength: string;
@@ -30,7 +30,8 @@ function wordsOf(name: ShortAnswer["name"], incident: Incident, minutes: number 
     case "reported":
       return `reported.${REPORTED[incident.valve] ?? (incident.answer_due_ms !== null ? "asleep" : "waiting")}`;
     case "holds":
-      return minutes === null ? `holds.${PROVEN[incident.proof] ?? "not_yet"}` : "holds.in_minutes";
+      if (minutes === null) return `holds.${PROVEN[incident.proof] ?? "not_yet"}`;
+      return minutes === 0 ? "holds.any_moment" : minutes === 1 ? "holds.in_a_minute" : "holds.in_minutes";
     case "clearing":
       return incident.before_meter_ms !== null ? "clearing.before_meter" : `clearing.${ROOM[incident.clearing] ?? "unknown"}`;
   }

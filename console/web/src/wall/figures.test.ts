@@ -64,6 +64,12 @@ describe("ages", () => {
     expect(named(agesOf(overview({ canary_age_s: null }), T0, false, null), "canary").mark).toBe("?");
   });
 
+  it("wait for the first self-check without praise or alarm, until it is late", () => {
+    const first = (seconds: number) => named(agesOf(overview({ canary_age_s: seconds, canary_passed: false }), T0, false, null), "canary");
+    expect(first(20)).toMatchObject({ value: null, tone: "plain", mark: "…" });
+    expect(first(200)).toMatchObject({ value: null, tone: "bad", mark: "✕" });
+  });
+
   it("are those of the stream where it is silent for longer than the figures are old", () => {
     expect(named(agesOf(overview(), T0 + 2_000, true, T0 - 5_000), "data").value).toBe(7_000);
     expect(named(agesOf(overview(), T0 + 2_000, true, T0 + 1_000), "data").value).toBe(2_000);

@@ -72,8 +72,15 @@ export function agesOf(overview: Overview | null, now: number, stale: boolean, s
   return [
     { name: "data", value: data, beside: null, ...(data === null ? UNKNOWN : stale || data > FIGURES_OLD_MS ? ({ tone: "bad", mark: "▲" } as const) : { tone: "good", mark: "●" }) },
     { name: "unhandled", value: oldest, beside: null, ...unhandled(overview, oldest) },
-    { name: "canary", value: canary, beside: null, ...(canary === null ? UNKNOWN : canary > CANARY_LATE_S * 1000 ? ({ tone: "bad", mark: "✕" } as const) : { tone: "good", mark: "✓" }) },
+    { name: "canary", value: overview?.canary_passed ? canary : null, beside: null, ...checked(overview, canary) },
   ];
+}
+
+/** Before the first has passed there is nothing to be glad of, and nothing to look after until it is late. */
+function checked(overview: Overview | null, age: number | null): Pick<Figure, "tone" | "mark"> {
+  if (age === null) return UNKNOWN;
+  if (age > CANARY_LATE_S * 1000) return { tone: "bad", mark: "✕" };
+  return overview?.canary_passed ? { tone: "good", mark: "✓" } : { tone: "plain", mark: "…" };
 }
 
 function unhandled(overview: Overview | null, age: number | null): Pick<Figure, "tone" | "mark"> {

@@ -9,7 +9,7 @@ export default {
     },
     unknown: "不明",
     none: "无",
-    ages: { title: "平台是否正常", data: "数据更新于", ago: "{age}前", unhandled: "最久未处理报警", canary: "平台自检通过于", canary_off: "无结果" },
+    ages: { title: "平台是否正常", data: "数据更新于", ago: "{age}前", unhandled: "最久未处理报警", canary: "平台自检通过于", canary_off: "无结果", canary_first: "等待首次" },
     promises: {
       title: "今日承诺", close_sent_1s: "1 秒内切断令", called_1s: "1 秒内拨电话", ordered_1s: "1 秒内建单", on_site_30min: "30 分内到场",
       kept: "{kept}/{of}", worst: "最慢 {time}", nothing: "尚无",
@@ -22,8 +22,8 @@ export default {
     },
     answers: {
       commanded: { yes: "已发令", not_yet: "未发令", no_meter: "无表可关" },
-      reported: { closed: "已报切断", opened: "阀门已开", accepted: "正在关", no_answer: "无应答", refused: "拒绝", travel_time_over: "关阀超时", asleep: "表端休眠", waiting: "待回报" },
-      holds: { yes: "已关严", flows: "仍有气流", not_provable: "无法证明", at_uplink: "待上报证明", not_yet: "未证关严", in_minutes: "{n} 分后可证" },
+      reported: { closed: "已报切断", opened: "阀门已开", accepted: "正在关", no_answer: "没有回应", refused: "拒绝", travel_time_over: "关阀超时", asleep: "表端休眠", waiting: "待回报" },
+      holds: { yes: "已关严", flows: "仍有气流", not_provable: "无法证明", at_uplink: "待上报证明", not_yet: "未证关严", in_minutes: "{n} 分后可证", in_a_minute: "不到 1 分钟可证", any_moment: "随时可证" },
       clearing: { yes: "浓度下降", no: "浓度未降", unknown: "浓度不明", before_meter: "疑表前漏" },
     },
     map: {
@@ -45,7 +45,7 @@ export default {
     },
     unknown: "not known",
     none: "none",
-    ages: { title: "Is the platform well", data: "Data updated", ago: "{age} ago", unhandled: "Unhandled for", canary: "Self-check", canary_off: "no result" },
+    ages: { title: "Is the platform well", data: "Data updated", ago: "{age} ago", unhandled: "Unhandled for", canary: "Self-check", canary_off: "no result", canary_first: "first due" },
     promises: {
       title: "Promises today", close_sent_1s: "Close in 1 s", called_1s: "Call in 1 s", ordered_1s: "Order in 1 s", on_site_30min: "There 30 min",
       kept: "{kept}/{of}", worst: "slowest {time}", nothing: "none yet",
@@ -59,7 +59,7 @@ export default {
     answers: {
       commanded: { yes: "sent", not_yet: "not sent", no_meter: "no meter" },
       reported: { closed: "closed", opened: "opened", accepted: "closing", no_answer: "no answer", refused: "refused", travel_time_over: "too slow", asleep: "meter sleeps", waiting: "no report yet" },
-      holds: { yes: "holds", flows: "gas flows", not_provable: "not provable", at_uplink: "proof at report", not_yet: "not proven", in_minutes: "proof in {n} min" },
+      holds: { yes: "holds", flows: "gas flows", not_provable: "not provable", at_uplink: "proof at report", not_yet: "not proven", in_minutes: "proof in {n} min", in_a_minute: "proof in less than a minute", any_moment: "proof any moment" },
       clearing: { yes: "room clears", no: "not clearing", unknown: "room unknown", before_meter: "before meter?" },
     },
     map: {

@@ -15,6 +15,8 @@ export interface Overview {
   silent: number;
   powerless: number;
   canary_age_s: number | null;
+  /** A self-check was full since the line started. */
+  canary_passed: boolean;
   crews: number;
   crews_free: number;
   crews_busy: number;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 import { serverNow } from "@/shared/clock";
 import { startStream, stopStream } from "@/shared/stream";
+import { Source } from "@/shared/wireStage";
 import { estate, incident, overview } from "./stage";
 import type { Incident } from "./things";
 import { useWatch } from "./watch";
@@ -35,24 +36,6 @@ class Console {
   }
 }
 
-/** The browser's end of the event stream. */
-class Source extends EventTarget {
-  static readonly CLOSED = 2;
-  static last: Source;
-  readyState = 1;
-  constructor() {
-    super();
-    Source.last = this;
-    queueMicrotask(() => this.dispatchEvent(new Event("open")));
-  }
-  tell(name: string, thing: unknown): void {
-    this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(thing) }));
-  }
-  close(): void {
-    this.readyState = 2;
-  }
-}
-
 let scope: EffectScope;
 let platform: Console;
 
@@ -65,6 +48,7 @@ beforeEach(() => {
   vi.stubGlobal("BroadcastChannel", undefined);
   scope = effectScope();
   startStream();
+  queueMicrotask(() => Source.last.open());
 });
 afterEach(() => {
   scope.stop();
@@ -108,8 +92,8 @@ describe("what the wall watches", () => {
     platform.open = many(600);
     platform.gate = new Promise(() => undefined);
     const { incidents, notice } = await begin();
-    Source.last.tell("incident", incident({ incident_id: "i599" }));
-    Source.last.tell("incident", incident({ incident_id: "new", received_ms: serverNow() + 1 }));
+    Source.last.say("incident", incident({ incident_id: "i599" }));
+    Source.last.say("incident", incident({ incident_id: "new", received_ms: serverNow() + 1 }));
     await vi.advanceTimersByTimeAsync(200);
     expect(incidents.value.map((one) => one.incident_id)).toContain("new");
     expect(notice.value?.incidents.map((one) => one.incident_id)).toEqual(["new"]);
@@ -118,8 +102,8 @@ describe("what the wall watches", () => {
   it("drops an incident that closes, and says nothing of a change of one that it knows", async () => {
     platform.open = many(2);
     const { incidents, notice } = await begin();
-    Source.last.tell("incident", incident({ incident_id: "i0", state: "closed" }));
-    Source.last.tell("incident", incident({ incident_id: "i1", valve: "reported_closed" }));
+    Source.last.say("incident", incident({ incident_id: "i0", state: "closed" }));
+    Source.last.say("incident", incident({ incident_id: "i1", valve: "reported_closed" }));
     await vi.advanceTimersByTimeAsync(200);
     expect(incidents.value.map((one) => [one.incident_id, one.valve])).toEqual([["i1", "reported_closed"]]);
     expect(notice.value).toBeNull();
@@ -129,7 +113,7 @@ describe("what the wall watches", () => {
     platform.open = many(1);
     const { incidents, notice } = await begin();
     platform.open = [incident({ incident_id: "missed" })];
-    Source.last.tell("resync", {});
+    Source.last.say("resync", {});
     await vi.advanceTimersByTimeAsync(600);
     expect(incidents.value.map((one) => one.incident_id)).toEqual(["missed"]);
     expect(notice.value?.incidents.map((one) => one.incident_id)).toEqual(["missed"]);

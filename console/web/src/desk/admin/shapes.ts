@@ -17,6 +17,6 @@ export const TOKEN_RIGHTS: readonly Right[] = ["read", "read_people", "remark", 
 /** The roles that people get; `integration` is a token's. */
 export const USER_ROLES: readonly Role[] = ["viewer", "operator", "dispatcher", "technician", "supervisor", "engineer", "auditor"];
 export const AUDITED = [
-  "signed_in", "sign_in_failed", "signed_out", "demo_entered", "unmasked", "searched_by_phone", "exported", "recording_heard", "picture_seen", "user_made", "user_changed",
+  "signed_in", "sign_in_failed", "signed_out", "demo_entered", "unmasked", "searched_by_phone", "searched_by_address", "exported", "recording_heard", "picture_seen", "user_made", "user_changed",
   "password_link_made", "password_chosen", "token_made", "token_ended",
 ] as const;

@@ -10,7 +10,7 @@ const building = (estate: string, more: object = {}) => ({
 });
 const home = (home_id: string, community: string) => ({
   home_id, address_zh: `地址-${home_id}`, address_en: home_id, district_code: "430102", community, estate: "松岚", building: "1", simulated: true, device_id: `D-${home_id}`,
-  condition: "powerless", condition_words: { zh: "掉电", en: "power lost" }, cause: "power_lost", cause_words: { zh: "停电告警", en: "said so" }, since_ms: NOW - 60_000,
+  condition: "powerless", condition_words: { zh: "掉电", en: "power lost" }, cause: "power_lost", cause_words: { zh: "掉电报警", en: "said so" }, since_ms: NOW - 60_000,
 });
 
 describe("homes that are not watched", () => {

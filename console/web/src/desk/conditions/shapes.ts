@@ -13,3 +13,8 @@ export type HomeCondition = Schemas["HomeCondition"];
 export function keyOf(building: Building): string {
   return [building.district_code, building.community, building.estate, building.building].join("\u0000");
 }
+
+/** What a handover calls it. */
+export function handedAs(building: Building): string {
+  return `blind:${[building.district_code, building.community, building.estate, building.building].join("/")}`;
+}

@@ -10,7 +10,7 @@ export default {
     nobody_free: "没有空闲的抢修队：新的抢修单将按优先级等待。",
     crew: "抢修队",
     shift: "班次",
-    order: "工单",
+    order: "抢修单",
     no_order: "无",
     position: "位置",
     position_none: "没有位置：显示驻点",

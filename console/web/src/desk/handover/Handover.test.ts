@@ -51,7 +51,7 @@ describe("the shift handover", () => {
   it("shows what the console still refuses: something opened meanwhile", async () => {
     const refused = new Refused(409, "unowned", "还有 1 项无人接手：燃气泄漏", "1 thing has no owner");
     const owned = draft({ under_way: brief, incidents: [{ ...incident, owner: "li.wei" }], tasks: [] });
-    const on = await stage(HandoverPage, {}, { ...past, "GET /handover": owned, "GET /handovers/h1": begun, "POST /handovers/h1/take": refused }, { rights: ["read", "handover"] });
+    const on = await stage(HandoverPage, {}, { ...past, "GET /handover": owned, "GET /handovers/h1": { ...begun, owners: { "incident:a": "li.wei" } }, "POST /handovers/h1/take": refused }, { rights: ["read", "handover"] });
     await until(() => expect(on.button("以 周敏 签字接班").disabled).toBe(false));
     on.press("以 周敏 签字接班");
     await until(() => expect(on.find(".sign [role=alert]").textContent).toContain("还有 1 项无人接手"));
@@ -64,6 +64,31 @@ describe("the shift handover", () => {
     expect(document.querySelectorAll("select.owner")).toHaveLength(100);
     on.press("另有 30 项，全部显示");
     await until(() => expect(document.querySelectorAll("select.owner")).toHaveLength(130));
+  });
+
+  it("gives holds, buildings and promises to who takes over, and to another where one is chosen", async () => {
+    const where = { address_zh: "松岚小区 201", address_en: "201" };
+    const rest = {
+      incidents: [], tasks: [], blind_buildings: 1,
+      hold_counts: [{ thing: "holds:safety", hold: "safety", words: { zh: "安全", en: "safety" }, homes: 1, owner: null }],
+      holds: [{ thing: "hold:1", hold: "safety", home_id: "H1", words: { zh: "安全", en: "safety" }, cause_words: null, set_ms: NOW, owner: null, ...where }],
+      blind_groups: [{ thing: "blind:b", district_code: "430102", district: "芙蓉区", community: "c", estate: "松岚小区", building: "3", blind: 1, silent: 0, powerless: 0, since_ms: NOW, owner: null }],
+      promises: [{ thing: "revisit:QX-1", kind: "revisit", words: { zh: "再次上门", en: "again" }, incident_id: "a", order_no: "QX-1", home_id: "H1", due_ms: NOW, owner: null, ...where }],
+    };
+    const answers = { ...past, "GET /handover": draft(rest), "POST /handovers": begun, "GET /handovers/h1": begun, "POST /handovers/h1/take": { ...begun, state: "taken" } };
+    const on = await stage(HandoverPage, {}, answers, { rights: ["read", "handover"] });
+    // Who leaves does not know who takes over: nothing has an owner yet.
+    await until(() => expect(on.says("还有 3 项没有负责人")).toBe(true));
+    on.answer("GET /handover", draft({ ...rest, under_way: brief }));
+    on.press("以 周敏 签字");
+    await until(() => expect(on.says("每一项都有负责人")).toBe(true));
+    choose("安全 松岚小区 201", "li.wei");
+    choose("再次上门", "li.wei");
+    await until(() => expect(on.button("以 周敏 签字接班").disabled).toBe(false));
+    on.press("以 周敏 签字接班");
+    await until(() =>
+      expect(on.to("POST /handovers/h1/take")[0]?.body).toEqual({ note: "", owners: { "revisit:QX-1": "li.wei", "holds:safety": "zhou.min", blind: "zhou.min", "hold:1": "li.wei" } }),
+    );
   });
 
   it("is never taken over by who began it", async () => {

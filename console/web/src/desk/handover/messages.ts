@@ -3,7 +3,7 @@
 export default {
   zh: {
     title: "交接班",
-    lead: "交班人逐项写明由谁负责并签字；接班人核对后签字。任何一项没有负责人，都不能接班。",
+    lead: "交班人逐项写明由谁负责并签字；接班人核对后签字。阀门保持、楼栋和承诺没有另行指定的，由接班人负责。任何一项没有负责人，都不能接班。",
     draft: "本班交接单",
     section: {
       incidents: "未结束事件",
@@ -25,6 +25,8 @@ export default {
     owner_of: "{what}的负责人",
     owner_missing: "还没有负责人",
     owner_all: "其余全部交给",
+    owner_of_all: "没有逐项指定的，负责人：",
+    owner_here: "负责人：",
     unowned: "还有 {n} 项没有负责人",
     all_owned: "每一项都有负责人",
     remark: "交班备注",
@@ -48,7 +50,7 @@ export default {
     homes: "{n} 户",
     what: "事项",
     valve: "阀门",
-    order: "工单",
+    order: "抢修单",
     where: "地点",
     incident: "事件",
     each: "逐项查看",
@@ -63,7 +65,7 @@ export default {
   },
   en: {
     title: "Shift handover",
-    lead: "Who leaves names an owner for every thing and signs; who takes over checks and signs. Nothing can be taken over while a thing has no owner.",
+    lead: "Who leaves names an owner for every thing and signs; who takes over checks and signs. Holds, buildings and promises that nobody else is named for go to who takes over. Nothing can be taken over while a thing has no owner.",
     draft: "This shift's handover",
     section: {
       incidents: "Open incidents",
@@ -85,6 +87,8 @@ export default {
     owner_of: "Owner of {what}",
     owner_missing: "no owner yet",
     owner_all: "Give all the rest to",
+    owner_of_all: "Owner of those not named one by one:",
+    owner_here: "Owner:",
     unowned: "Without an owner yet: {n}",
     all_owned: "Everything has an owner",
     remark: "Remarks of who leaves",

@@ -1,24 +1,33 @@
 import { describe, expect, it } from "vitest";
-import { given, ownerOf, unowned } from "./owners";
+import { given, leftTo, ownerOf, PROMISES, thingsOf, unowned } from "./owners";
+import type { HandoverDocument } from "./shapes";
 
-const things = [
-  { thing: "incident:a", owner: null },
-  { thing: "incident:b", owner: "li" },
-  { thing: "task:c", owner: null },
-];
+const things = [{ thing: "incident:a" }, { thing: "incident:b" }, { thing: "task:c" }];
+const document = {
+  incidents: [{ thing: "incident:a" }], tasks: [{ thing: "task:c" }], promises: [{ thing: "revisit:QX-1" }], hold_counts: [{ thing: "holds:arrears" }], holds: [{ thing: "hold:1", hold: "arrears" }],
+  blind_groups: [{ thing: "blind:1" }], blind_buildings: 1,
+} as unknown as HandoverDocument;
 
 describe("owners", () => {
-  it("are missing where nobody is named, on record or now", () => {
-    expect(unowned(things, {}).map((thing) => thing.thing)).toEqual(["incident:a", "task:c"]);
-    expect(unowned(things, { "task:c": "wang" }).map((thing) => thing.thing)).toEqual(["incident:a"]);
+  it("are missing where nobody is named", () => {
+    expect(unowned(things, {}).map((thing) => thing.thing)).toEqual(["incident:a", "incident:b", "task:c"]);
+    expect(unowned(things, { "task:c": "wang", "incident:b": "wang" }).map((thing) => thing.thing)).toEqual(["incident:a"]);
     expect(unowned(things, { "*": "wang" })).toEqual([]);
-    expect(unowned(things, { "*": "" })).toHaveLength(2);
+    expect(unowned(things, { "*": "" })).toHaveLength(3);
   });
 
-  it("named now go before those on record, and those for a thing before the one for the rest", () => {
-    expect(ownerOf(things[1]!, { "incident:b": "wang", "*": "zhao" })).toBe("wang");
-    expect(ownerOf(things[1]!, { "*": "zhao" })).toBe("li");
-    expect(ownerOf(things[0]!, { "*": "zhao" })).toBe("zhao");
+  it("named for a thing go before those for its kind, and those before the one for the rest", () => {
+    const hold = { thing: "hold:1", wider: "holds:arrears" };
+    expect(ownerOf(hold, { "hold:1": "wang", "holds:arrears": "li", "*": "zhao" })).toBe("wang");
+    expect(ownerOf(hold, { "holds:arrears": "li", "*": "zhao" })).toBe("li");
+    expect(ownerOf(hold, { "holds:works": "li", "*": "zhao" })).toBe("zhao");
+  });
+
+  it("are needed for promises, holds and buildings too, and go to who takes over where nobody else has them", () => {
+    expect(unowned(thingsOf(document), {}).map((thing) => thing.thing)).toEqual(["incident:a", "task:c", "revisit:QX-1", "holds:arrears", "blind"]);
+    expect(leftTo("li", document, {})).toEqual({ "revisit:QX-1": "li", "holds:arrears": "li", blind: "li" });
+    expect(leftTo("li", document, { [PROMISES]: "wang", blind: "wang" })).toEqual({ "holds:arrears": "li" });
+    expect(leftTo("li", document, { "*": "wang" })).toEqual({});
   });
 
   it("are told of what is still open alone", () => {

@@ -11,5 +11,4 @@ export type HandoverBrief = Schemas["HandoverBrief"];
 /** What was signed; a draft is one too. */
 export type HandoverDocument = Schemas["Document"];
 export type Person = Schemas["Person"];
-/** What needs an owner. */
-export type Thing = HandoverDocument["incidents"][number] | HandoverDocument["tasks"][number];
+export type Taken = Schemas["Taken"];

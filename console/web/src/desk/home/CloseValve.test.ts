@@ -12,7 +12,7 @@ describe("closing a valve from the desk", () => {
   it("says first that nothing here opens it again, wants a reason, and shows what the line refuses", async () => {
     const refused = new Refused(409, "no_meter", "没有可切断的燃气表", "there is no meter with a valve");
     const on = await stage(CloseValve, { home, modelValue: true }, { "POST /homes/H1/close-valve": refused });
-    await until(() => expect(on.says("平台和值班台都不能开阀")).toBe(true));
+    await until(() => expect(on.says("平台和值班室都不能开阀")).toBe(true));
     expect(ready(on)).toBe(false);
     on.write("切断的理由", "住户要求");
     await until(() => expect(ready(on)).toBe(true));

@@ -7,6 +7,7 @@ import { addMessages, i18n, setLanguage } from "@/shared/i18n";
 import "@/shared/messages";
 import { known, session, type Right } from "@/shared/session";
 import { startStream, stopStream } from "@/shared/stream";
+import { Source } from "@/shared/wireStage";
 import admin from "../admin/messages";
 import conditions from "../conditions/messages";
 import crews from "../crews/messages";
@@ -33,20 +34,6 @@ export class Refused {
   constructor(readonly status: number, readonly reason: string, readonly zh: string, readonly en: string) {}
 }
 
-/** The wire of the event stream. */
-class Wire extends EventTarget {
-  static last: Wire | null = null;
-  static readonly CLOSED = 2;
-  readyState = 1;
-  constructor() {
-    super();
-    Wire.last = this;
-  }
-  close(): void {
-    this.readyState = 2;
-  }
-}
-
 export const NOW = 1_795_340_000_000;
 
 export interface Stage {
@@ -71,7 +58,7 @@ export async function stage(page: Component, props: Record<string, unknown>, ans
   strike();
   const asked: Asked[] = [];
   const table = new Map(Object.entries(answers));
-  vi.stubGlobal("EventSource", Wire);
+  vi.stubGlobal("EventSource", Source);
   vi.stubGlobal("BroadcastChannel", undefined);
   vi.stubGlobal("fetch", async (address: string, init: RequestInit = {}) => {
     const url = new URL(address, "http://console.test");
@@ -101,7 +88,7 @@ export async function stage(page: Component, props: Record<string, unknown>, ans
   known.value = true;
   setLanguage("zh");
   startStream();
-  Wire.last?.dispatchEvent(new Event("open"));
+  Source.last.open();
   tell("clock", { now_ms: NOW, rate: 1, live: true, since_ms: null });
   const router = createRouter({ history: createMemoryHistory(), routes: [{ path: "/:rest(.*)*", component: { render: () => null } }] });
   await router.push(options.at ?? "/");
@@ -135,7 +122,7 @@ export async function stage(page: Component, props: Record<string, unknown>, ans
 }
 
 function tell(event: string, thing: object): void {
-  Wire.last?.dispatchEvent(new MessageEvent(event, { data: JSON.stringify(thing) }));
+  Source.last.say(event, thing);
 }
 
 function write(label: string, value: string): void {

@@ -23,7 +23,7 @@ describe("the page of an order", () => {
     const on = await page({}, ["read", "order_desk"]);
     await until(() => expect(on.says("T1 已到场（补报，17:25 收到）")).toBe(true));
     expect(on.says(OWN)).toBe(true);
-    expect(on.says("值班台只代录严密性试验")).toBe(true);
+    expect(on.says("值班室只代录严密性试验")).toBe(true);
     expect(on.says("查明原因后，才能代录严密性试验")).toBe(true);
     expect(on.says("开阀不能代办")).toBe(true);
     expect(() => on.button("代录严密性试验")).toThrow();

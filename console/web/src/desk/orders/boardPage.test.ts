@@ -54,7 +54,7 @@ describe("the work-order board", () => {
   });
 
   it("reassigns to a crew that is chosen, and explains where dispatch refuses", async () => {
-    const refused = new Refused(409, "made_safe", "现场已经控制，工单由原队完成", "it is made safe: its crew finishes it");
+    const refused = new Refused(409, "made_safe", "现场已经控制，抢修单由原队完成", "it is made safe: its crew finishes it");
     const answers = { "GET /board": board({ assigned: [order("QX-1")] }), "GET /crews": { items: [crew("C1", "busy", "QX-1"), crew("C2", "free")], next: null }, "POST /orders/QX-1/reassign": refused };
     const on = await stage(BoardPage, {}, answers, { rights: ["read", "assign"] });
     await until(() => on.button("改派"));

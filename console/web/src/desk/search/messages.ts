@@ -3,7 +3,7 @@
 export default {
   zh: {
     title: "查找",
-    label: "查找住户、工单、设备、事件",
+    label: "查找住户、抢修单、设备、事件",
     hint: "地址、电话、户号、表号或探测器号、抢修单号",
     key: "按 / 随时查找",
     empty: "输入地址、电话、户号、表号或抢修单号。",
@@ -13,7 +13,7 @@ export default {
     none_hotline: "有人报漏时，请直接登记地址：",
     found: "找到 {n} 项",
     searching: "正在查找…",
-    kind: { home: "住户", order: "工单", device: "设备", incident: "事件" },
+    kind: { home: "住户", order: "抢修单", device: "设备", incident: "事件" },
     phone_logged: "按电话查找会记入审计记录",
     no_phones: "您的角色不能按电话查找",
     open_incident: "有未结束事件",
