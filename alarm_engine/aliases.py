@@ -46,7 +46,8 @@ def settle(waiting: Iterable[Rows], stored: Stored) -> dict[UUID, UUID]:
         for key in rows.incidents.keys() & ended:
             if holders.get(str(last[key]["place"]), key) != key:
                 rows.incidents[key] = last[key]
-    found = {alias: key for alias, key in stored.aliases.items() if alias in last and alias not in ended and key not in ended}
+    # Also where no row of the incident waits: what belongs to it may.
+    found = {alias: key for alias, key in stored.aliases.items() if alias not in ended and key not in ended}
     for key, row in last.items():
         if key not in ended and key not in found and (holder := holders.setdefault(str(row["place"]), key)) != key:
             found[key] = holder

@@ -161,20 +161,23 @@ class Engine:
             self.holds.heard(device.home_id, item, rows)
             if rows:
                 state.keeper.put(rows)
-        if item.valve == "open" and device.home_id in state.holds:
-            self._seen_open(item, device, incident)
+        if device.home_id in state.holds:
+            if item.valve == "open":
+                self._seen_open(item, device, incident)
+            elif item.valve == "closed":
+                self._triage.held_closed(device.home_id)
 
     def _seen_open(self, item: AlarmItem | MeterReading, device: Device, incident: Incident | None) -> None:
         """Open although its home is held: by a hand at the meter, unless a close or an open of ours is still awaited."""
         home = self.state.registry.homes.get(device.home_id or "")
         if home is None or home.meter_id != device.device_id:
             return
-        if incident is None:
+        if incident is None or incident.close is None:
             awaited = device.device_id in self.state.loose_closes
         else:
             awaited = incident.valve != "opened" or (incident.opening is not None and incident.opening.under_way)
         if not awaited:
-            self._triage.held_open(item, home, incident)
+            self._triage.held_open(item, home)
 
     def _heard_loose(self, item: AlarmItem | MeterReading, device: Device) -> None:
         record = self.state.loose_closes.get(device.device_id)
@@ -244,14 +247,11 @@ class Engine:
         """A new close for an open incident: of the meter that hangs in its home now or, where none does, of the one that it froze."""
         home = self.state.registry.homes.get(incident.place)
         meter = None if home is None else self.state.registry.meter_of(home)
-        rows = Rows()
-        if meter is not None and meter.device_id != incident.meter_id:
-            before, incident.meter_id = incident.meter_id, meter.device_id
-            at_ms = self.state.clock.now_ms()
-            rows.events.append(event(incident.incident_id, at_ms, "meter_exchanged", before=before, after=meter.device_id))
-        self.valves.next_attempt(incident, reason, by)
-        if rows:
-            self.state.keeper.put(rows)
+        before, at_ms = incident.meter_id, self.state.clock.now_ms()
+        self.valves.next_attempt(incident, reason, by, meter)
+        if meter is not None and meter.device_id != before:
+            exchanged = event(incident.incident_id, at_ms, "meter_exchanged", before=before, after=meter.device_id)
+            self.state.keeper.put(Rows(events=[exchanged]))
 
     def _registry_tick(self) -> None:
         if self.state.registry.version != self._registry_version:

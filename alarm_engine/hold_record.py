@@ -27,7 +27,7 @@ class HoldRecord:
     lifted_by: str | None = None
     lifted_why: str | None = None
     told_open: int | None = None
-    """The close (its attempt) after which a person was told that the valve stands open; in no row."""
+    """The meter's newest order when a person was told that the valve stands open; in no row."""
 
     @property
     def key(self) -> HoldKey:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from alarm_engine.judgement.command_table import UNDER_WAY, CommandState
+from alarm_engine.judgement.command_table import FAILED, UNDER_WAY, CommandState
 from alarm_engine.rows import Row
 from core.messages import Command, CommandName
 from core.station import ClearingKnowledge, HomeFacts, IncidentKind, ProofKnowledge, ValveKnowledge
@@ -165,6 +165,11 @@ class Incident:
     def is_closed(self) -> bool:
         """Whether the meter has reported its valve closed since it was last open. ``reported_closed_ms`` keeps the first time."""
         return self.valve == "reported_closed"
+
+    @property
+    def close_owed(self) -> bool:
+        """Whether its close was sent and has not been seen carried out."""
+        return self.close is not None and self.close.state in UNDER_WAY | FAILED
 
     @property
     def detectors(self) -> set[str]:

@@ -7,7 +7,6 @@ from alarm_engine import metrics
 from alarm_engine.hold_book import HoldBook
 from alarm_engine.incident import HOTLINE_PLACE, CommandRecord, Incident
 from alarm_engine.judgement.alarm_table import ALARM_TABLE
-from alarm_engine.judgement.command_table import FAILED, UNDER_WAY
 from alarm_engine.record import event, order_message, outbox_row
 from alarm_engine.rows import Rows
 from alarm_engine.state import Done, LineState
@@ -72,7 +71,8 @@ class Openings:
         rows = Rows(events=[event(incident.incident_id, at_ms, "closed", actor=actor, outcome=outcome)])
         if tested:
             self._holds.release_safety(incident.incident_id, incident.place, "test", at_ms, actor, outcome or "order archived", rows)
-        owed = not tested and incident.kind in HELD_KINDS and incident.close is not None and incident.close.state in UNDER_WAY | FAILED
+        # What takes its place has a close of its own; in the canary home nothing is owed to anybody.
+        owed = not tested and outcome != "superseded" and incident.kind != "canary" and incident.close_owed
         for record in (incident.close, incident.opening):
             if record is not None:
                 record.due = None

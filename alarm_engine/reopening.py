@@ -15,6 +15,8 @@ from alarm_engine.refusal import Refused
 from alarm_engine.rows import Rows
 from core.registry.model import Device
 
+_TEST_AHEAD_MS = 10_000
+
 OrderFacts = Mapping[str, Any]
 """``own_crew``, ``on_site_ms``, ``state``, ``test_passed``, ``test_ms`` of the work order of the incident, as stored."""
 
@@ -52,7 +54,9 @@ class Reopening:
             raise Refused("not_on_this_order", "只有本单的抢修人员可以开阀", "Only the order's own technician may open")
         if order["on_site_ms"] is None:
             raise Refused("not_on_site", "抢修人员尚未到场", "The technician is not on site")
-        if order["state"] != "tightness_passed" or not order["test_passed"] or order["test_ms"] is None:
+        # A test of the future says that the clock was set back since: whether a leak came after it cannot be told.
+        future = order["test_ms"] is not None and order["test_ms"] > state.clock.now_ms() + _TEST_AHEAD_MS
+        if order["state"] != "tightness_passed" or not order["test_passed"] or order["test_ms"] is None or future:
             raise Refused("no_passed_test", "严密性试验未合格,不能开阀", "No tightness test has passed")
         self.refuse_after_leak(incident, order["test_ms"])
         self._refuse_held(incident)

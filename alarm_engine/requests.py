@@ -103,11 +103,12 @@ class Requests:
         now_ms = state.clock.now_ms()
         if before is not None and before.kind != "past_leak":
             return self._hotline_again(before, body, actor)
-        if before is not None:
-            engine.close(before, now_ms, "line", "superseded")
         key = incident_id("hotline_report", str(request_id), 0, 0, 0)
         meter = state.registry.meter_of(home) if home is not None else None
-        close = engine.valves.close(meter, key, 1, "hotline_report", actor) if meter is not None and body.get("close", True) else None
+        wanted = body.get("close", True) or (before is not None and before.close_owed)
+        close = engine.valves.close(meter, key, 1, "hotline_report", actor) if meter is not None and wanted else None
+        if before is not None:
+            engine.close(before, now_ms, "line", "superseded")
         incident = Incident(
             incident_id=key,
             kind="hotline_report",

@@ -60,6 +60,10 @@ class Triage:
         if self._state.alarms.repeat(identity, 1, done):
             # It was looked into and ended within this hour.
             return True
+        if incident.incident_id in self._state.closed_lately:
+            # The same, in an earlier life of the line.
+            done()
+            return True
         rows = Rows(events=[event(incident.incident_id, received_ms, "opened", kind="garbled_alarm", device_id=device_id, reason=reason)])
         self._openings.start(incident, None, rows, self._state.alarms.pending(identity, 1, done), received_ms)
         return True
@@ -79,15 +83,20 @@ class Triage:
         self._state.down.station(message)
         self._state.keeper.put(Rows(outbox=[outbox_row(message)]))
 
-    def held_open(self, item: MeterReading | AlarmItem, home: Home, incident: Incident | None) -> None:
-        """The home's own meter says that its valve is open, and nobody has lifted the safety hold. Told once a close."""
+    def held_closed(self, home_id: str) -> None:
+        """The valve of a held home is closed: whoever opens it from now on opens it anew."""
+        if (hold := self._state.holds[home_id].get(("safety", ""))) is not None:
+            hold.told_open = None
+
+    def held_open(self, item: MeterReading | AlarmItem, home: Home) -> None:
+        """The home's own meter says that its valve is open, and nobody has lifted the safety hold. Told once, until it was closed again."""
         hold = self._state.holds.get(home.home_id, {}).get(("safety", ""))
-        attempts = 0 if incident is None else incident.attempts
-        if hold is None or hold.incident_id is None or hold.told_open == attempts:
+        order_no = self._state.devices.of(item.device_id).last_order_no
+        if hold is None or hold.incident_id is None or hold.told_open == order_no:
             return
-        hold.told_open = attempts
+        hold.told_open = order_no
         message = TaskMessage(
-            message_id=message_id(hold.incident_id, f"task/held_valve_open/{hold.hold_id}/{attempts}"),
+            message_id=message_id(hold.incident_id, f"task/held_valve_open/{hold.hold_id}/{order_no}"),
             incident_id=hold.incident_id,
             at_ms=item.received_ms,
             kind="held_valve_open",

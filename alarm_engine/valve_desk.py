@@ -279,9 +279,9 @@ class ValveDesk:
             return
         self.next_attempt(incident, failed.reason)
 
-    def next_attempt(self, incident: Incident, reason: str, by: str = "line") -> None:
-        """A new close for an open incident. The message leaves first."""
-        meter = self._state.registry.devices.get(incident.meter_id or "")
+    def next_attempt(self, incident: Incident, reason: str, by: str = "line", meter: Device | None = None) -> None:
+        """A new close for an open incident, of ``meter`` or of the one that is its own. The message leaves first."""
+        meter = meter or self._state.registry.devices.get(incident.meter_id or "")
         if meter is None:
             return
         record = self.close(meter, incident.incident_id, incident.attempts + 1, reason, by)

@@ -105,6 +105,11 @@ class Watchman:
         self._told = {finding for finding in self._told if finding.incident_id in self._state.incidents}
         return found
 
+    @property
+    def unknown(self) -> int:
+        """Incidents that are open in the database and that the line does not know: nobody watches over them until it is started again."""
+        return sum(finding.kind == "incident_unknown" and entry.repairs > 0 for finding, entry in self._missing.items())
+
     # -- closes, by memory alone -----------------------------------------------------------------------------------------------
 
     def _closes(self) -> list[Finding]:
@@ -180,7 +185,7 @@ class Watchman:
     async def _repair(self, connection: psycopg.AsyncConnection[Any], finding: Finding) -> None:
         incident = self._state.incidents.get(finding.incident_id)
         if incident is None:
-            # Closed since, or never ours: a start takes up what the database holds.
+            # Closed since, or never ours: a start takes up what the database holds, and until then health is red.
             return
         if finding.kind == "incident_unwritten":
             rows = Rows(incidents={incident.incident_id: incident.row()})

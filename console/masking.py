@@ -138,9 +138,14 @@ def hold(row: Row) -> Row:
     return {**row, **_texts(row, "cause", "lifted_why")}
 
 
+def way_in(row: Row) -> Row:
+    """A row of ``homes``: how to get in, and to the meter, is for everybody who sees the home; a number in it is somebody's."""
+    return {**row, **_texts(row, "access_note", "meter_location")}
+
+
 def home(row: Row) -> Row:
     """A row of ``homes``. What its people need is not told, nor that it is nothing: no list would say that."""
-    return {**row, "flags": None, **_texts(row, "access_note", "meter_location")}
+    return {**way_in(row), "flags": None}
 
 
 def incident(row: Row) -> Row:

@@ -32,7 +32,7 @@ class ConsoleSettings(ProcessSettings):
     stream_queue_max: int = Field(500, gt=0, description="events held for one slow client / 每个客户端的待发事件上限")
     session_hours: float = Field(12.0, gt=0, le=24, description="longest time signed in, h / 登录最长时长（小时）")
     desk_idle_minutes: float = Field(
-        30.0, gt=0, le=720, description="a desk that nobody touches is signed out after, min / 工作台无人操作退出（分钟）"
+        30.0, ge=15, le=720, description="a desk that nobody touches is signed out after, min / 工作台无人操作退出（分钟）"
     )
     requests_per_s: float = Field(60.0, gt=0, description="requests a second that one may go on making / 每个登录每秒请求上限")
     platform_token: SecretStr = Field(SecretStr(""), description="API token of what the platform itself runs here / 平台自用接口令牌")

@@ -198,6 +198,10 @@ HEALTH_REASONS = _table(
     snapshot_old=("本地快照过旧", "the snapshot is old"),
     alarms_waiting=("报警处理滞留", "alarms wait"),
     canary_late=("平台自检超时", "the self-check is late"),
+    incident_unknown=(
+        "有未结事件在数据库中而接警线不掌握，须重启接警线",
+        "the database has an open incident that the line does not know: start the line again",
+    ),
     broker_away=("消息代理不可用", "the broker is away"),
     voice_away=("语音服务不可用", "the voice worker is away"),
     telephone_stack=("电话程序不可用", "the telephone stack is away"),

@@ -8,7 +8,11 @@ import asyncio
 import heapq
 import itertools
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
+
+_PACE: Final = 7 / 8
+_FARTHEST_BACK_MS: Final = 2 * 3_600_000
 
 
 class Clock(Protocol):
@@ -31,19 +35,38 @@ class SystemClock:
     """The machine's clock, optionally scaled: one real second is ``rate`` seconds here, counted from ``epoch_ms``.
 
     ``epoch_ms`` is the real Unix time at which scaled time and real time were equal.
+
+    It never goes back: which of a leak and a tightness test came first, and when somebody is rung again, is judged by it. Where the
+    machine's clock is set back it goes on at seven eighths of its pace until that has caught up. Only what is set back by more than two
+    hours was no correction of a running clock, and is followed at once. ``wall`` and ``steady`` are the machine's clocks, in nanoseconds.
     """
 
-    def __init__(self, rate: float = 1.0, epoch_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        rate: float = 1.0,
+        epoch_ms: int | None = None,
+        wall: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         if rate <= 0:
             raise ValueError("rate must be above 0")
         self.rate = rate
-        self._epoch_ms = int(time.time() * 1000) if epoch_ms is None else epoch_ms
+        self._wall, self._steady = wall, steady
+        self._told, self._told_at = wall(), steady()
+        self._epoch_ms = self._told // 1_000_000 if epoch_ms is None else epoch_ms
 
     def now_ms(self) -> int:
-        real = time.time_ns() // 1_000_000
+        real = self._never_back() // 1_000_000
         if self.rate == 1.0:
             return real
         return self._epoch_ms + int((real - self._epoch_ms) * self.rate)
+
+    def _never_back(self) -> int:
+        wall, steady = self._wall(), self._steady()
+        slowly = self._told + int((steady - self._told_at) * _PACE)
+        followed = wall >= slowly or slowly - wall > _FARTHEST_BACK_MS * 1_000_000
+        self._told, self._told_at = wall if followed else slowly, steady
+        return self._told
 
     def monotonic(self) -> float:
         return time.monotonic() * self.rate

@@ -1,7 +1,7 @@
 """Many scenarios one after another, a few at a time, and one table of them.
 
-Decides what is played how often, and what each play had to show: a whole platform green, a broken one red. Every play is a process
-of its own, ``gas-sentinel simulate run``, with a platform of its own; nothing is shared but the machine.
+Decides what is played how often, and what each play had to show: a whole platform green, a broken one red by what its scenario names.
+Every play is a process of its own, ``gas-sentinel simulate run``, with a platform of its own; nothing is shared but the machine.
 """
 
 import json
@@ -81,11 +81,22 @@ class Played:
         return tuple(str(f["key"]) for f in self.report.get("findings", ()) if f["verdict"] == verdict)
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """What the broken setting of its scenario has to break, and did not; nothing where the play was whole."""
+        from simulator.scenarios import load
+
+        due = load(self.play.name).broken_finds if self.play.broken else ()
+        return tuple(key for key in due if key not in self.wrong)
+
+    @property
     def as_it_should(self) -> bool:
-        """Green where it was whole; red where a setting was broken, by what is wrong: late is any play on a slow machine."""
+        """Green where it was whole; where a setting was broken, red by all that its scenario names.
+
+        Late is any play on a slow machine, and what is broken beside that may be so because a broken play is cut short.
+        """
         if not self.play.broken:
             return self.status == 0 and self.report.get("ok") is True
-        return self.status == 1 and bool(self.wrong)
+        return self.status == 1 and not self.missing
 
 
 @dataclass(slots=True)
@@ -234,4 +245,5 @@ def _turned(broken: Played | None, language: Language) -> str:
         return "—"
     if broken.as_it_should:
         return f"{'是' if zh else 'yes'} ({', '.join(broken.findings)})"
-    return f"{'否' if zh else 'NO'} ({said(broken, language)})"
+    due = ", ".join(broken.missing)
+    return f"否 ({said(broken, language)}；应违反：{due or '—'})" if zh else f"NO ({said(broken, language)}; due: {due or '—'})"

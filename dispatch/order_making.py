@@ -154,7 +154,7 @@ async def _choose(connection: Connection, fresh: Mapping[UUID, OrderMessage], no
     wanted = {str(which): (which, message) for which, message in fresh.items() if _wants_crew(message)}
     if not wanted:
         return {}
-    free = await orders.free_crews(connection)
+    free = await orders.free_crews(connection, now_ms)
     given = crews.share_out([_waiting(text, message) for text, (_, message) in wanted.items()], free, now_ms, {})
     return {wanted[order.order_id][0]: choice for order, choice in given}
 

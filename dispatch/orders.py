@@ -40,9 +40,10 @@ _LEAK_VOIDS: Final = (
 _CREW_LEAVES: Final = ("crew_id", "technician_id", "distance_m", "assigned_ms", "accepted_ms", "on_site_ms")
 
 
-async def free_crews(connection: Connection) -> list[crews.Crew]:
-    """Crews without an order, on duty or not, where they were last seen."""
-    return [_crew(row) for row in await (await connection.execute(orders_sql.FREE_CREWS)).fetchall()]
+async def free_crews(connection: Connection, now_ms: int) -> list[crews.Crew]:
+    """Crews without an order, on duty or not, where they told a short while ago that they are, else at their posts."""
+    since = {"positions_since_ms": now_ms - crews.POSITION_HOLDS_MS}
+    return [_crew(row) for row in await (await connection.execute(orders_sql.FREE_CREWS, since)).fetchall()]
 
 
 async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
@@ -54,7 +55,7 @@ async def share_out(connection: Connection, now_ms: int, not_to: Mapping[str, st
     waiting = {str(row["order_id"]): row for row in await (await connection.execute(orders_sql.WAITING)).fetchall()}
     if not waiting:
         return []
-    free = await free_crews(connection)
+    free = await free_crews(connection, now_ms)
     if not free:
         return []
     orders = [_waiting(order, row) for order, row in waiting.items()]
@@ -70,7 +71,7 @@ async def give_to(connection: Connection, order: Row, crew_id: str, actor: str, 
     """Give a (locked) order that waits to the crew that a person chose: refused unless that is free, on duty, manned and of its world."""
     await connection.execute(orders_sql.LOCK_ASSIGNMENT)
     waiting = _waiting(str(order["order_id"]), order)
-    chosen = [crew for crew in await free_crews(connection) if crew.crew_id == crew_id]
+    chosen = [crew for crew in await free_crews(connection, now_ms) if crew.crew_id == crew_id]
     choice = crews.nearest(waiting.place, waiting.simulated, chosen, now_ms)
     return REASONS["crew_not_free"] if choice is None else await _give(connection, order, choice, actor, now_ms)
 

@@ -15,7 +15,7 @@ FREE_CREWS: Final = """
 SELECT c.crew_id, c.district_code, c.shift_start, c.shift_end, c.simulated,
        coalesce(p.lon, c.lon) AS lon, coalesce(p.lat, c.lat) AS lat, coalesce(p.coord_datum, c.coord_datum) AS coord_datum,
        (SELECT min(t.technician_id) FROM technicians t WHERE t.crew_id = c.crew_id AND t.retired_at IS NULL) AS technician_id
-FROM crews c LEFT JOIN crew_positions p USING (crew_id)
+FROM crews c LEFT JOIN crew_positions p ON p.crew_id = c.crew_id AND p.at_ms >= %(positions_since_ms)s
 WHERE c.retired_at IS NULL
   AND NOT EXISTS (SELECT FROM work_orders w WHERE w.crew_id = c.crew_id AND w.archived_ms IS NULL)
 """

@@ -19,6 +19,7 @@ from core.clock import Clock
 from dispatch import metrics, orders, orders_sql, requests_sql
 from dispatch.database import Connection, DatabaseAway, Lane
 from dispatch.judgement import tightness
+from dispatch.judgement.crews import on_duty
 from dispatch.judgement.order_table import OrderEvent, OrderState, after
 from dispatch.judgement.reasons import REASONS, Reason
 from dispatch.judgement.true_time import true_time
@@ -334,6 +335,8 @@ class Requests:
         if not allowed["under_way"]:
             # Where people are while they work on nothing is nobody's business.
             raise Refused(REASONS["no_order_under_way"])
+        if not on_duty(allowed["shift_start"], allowed["shift_end"], asked.now_ms):
+            raise Refused(REASONS["off_shift"])
         await connection.execute(requests_sql.CREW_POSITION, {**body.model_dump(), "now_ms": asked.now_ms})
         return {"crew_id": body.crew_id, "at_ms": asked.now_ms}
 

@@ -23,7 +23,10 @@ CREW_EXISTS: Final = "SELECT EXISTS (SELECT FROM crews WHERE crew_id = %(crew_id
 
 MAY_TELL_POSITION: Final = """
 SELECT EXISTS (SELECT FROM technicians WHERE technician_id = %(actor)s AND crew_id = %(crew_id)s AND retired_at IS NULL) AS member,
-       EXISTS (SELECT FROM work_orders WHERE crew_id = %(crew_id)s AND archived_ms IS NULL) AS under_way
+       EXISTS (SELECT FROM work_orders
+               WHERE crew_id = %(crew_id)s AND archived_ms IS NULL AND state NOT IN ('waiting', 'assigned')) AS under_way,
+       shift_start, shift_end
+FROM crews WHERE crew_id = %(crew_id)s
 """
 
 CREW_POSITION: Final = """

@@ -256,6 +256,8 @@ class Line:
         oldest = self.ledger.oldest_alarm_s()
         if oldest > self._settings.unprocessed_alarm_red_s:
             reasons.append("alarms_waiting")
+        if self.watchman.unknown:
+            reasons.append("incident_unknown")
         return Health(
             ok=not reasons,
             reasons=tuple(reasons),

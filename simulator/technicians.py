@@ -27,6 +27,8 @@ _POLL_SHARE = 4.0
 """A look at all open orders may take a fifth of the time: with a thousand of them it takes longer, and comes less often."""
 _PATIENCE = 40
 _VISITS = frozenset({"inspection", "triage"})
+_UNTESTED = frozenset({"on_site", "made_safe", "cause_recorded"})
+"""He is on site, and no test has passed."""
 _RETRY_S = 3.0
 _KEY_AFTER_S = 2.0
 
@@ -92,6 +94,7 @@ class Technicians:
         self._taken = taken
         self._crews: dict[str, str] = {}
         self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._to_ask: dict[str, asyncio.Future[str]] = {}
         self.finished: set[str] = set()
         self.given_up: dict[str, Refusal] = {}
 
@@ -172,6 +175,8 @@ class Technicians:
                 await self._clock.sleep(LOOK_S)
                 continue
             technician = order["technician_id"] or self._crews[order["crew_id"]]
+            if home_id in self._to_ask and order["state"] in _UNTESTED:
+                await self._ask_untested(order, home_id, technician)
             answer = await step(order, technician)
             if isinstance(answer, Refusal):
                 refused += 1
@@ -272,25 +277,20 @@ class Technicians:
             room.look()
 
     async def ask_open(self, home_id: str) -> str:
-        """A technician asks for the valve of this home to be opened, whatever stands against it; the reason of the refusal.
+        """The technician of this home asks for its valve to be opened, once he is on site and before any test; the reason of the refusal.
 
-        ``sent``: the platform agreed. ``no_order``: there is none that he could ask for.
+        ``sent``: the platform agreed. Waits for as long as nobody is on site.
         """
-        order = None
-        try:
-            async for found in self._api.every("orders", open=True):
-                order = found if found["home_id"] == home_id else order
-        except PlatformLostError:
-            return "not_reached"
-        if order is None:
-            return "no_order"
-        who = order["technician_id"] or self._crews.get(order["crew_id"] or "", "") or next(iter(self._crews.values()), "nobody")
-        self._tell(home_id, "抢修人员请求开阀", "a technician asks for the valve to be opened")
+        return await self._to_ask.setdefault(home_id, asyncio.get_running_loop().create_future())
+
+    async def _ask_untested(self, order: Entity, home_id: str, who: str) -> None:
+        self._tell(home_id, "未经试验，抢修人员请求开阀", "the technician asks for the valve to be opened, untested")
         answer = await self._request(order, "open-valve", who)
-        if not isinstance(answer, Refusal):
-            return "sent"
-        self._tell(home_id, f"平台拒绝开阀：{answer.zh}", f"the platform refuses: {answer.en}")
-        return answer.reason
+        if isinstance(answer, Refusal):
+            self._tell(home_id, f"平台拒绝开阀：{answer.zh}", f"the platform refuses: {answer.en}")
+        asked = self._to_ask.pop(home_id)
+        if not asked.done():
+            asked.set_result(answer.reason if isinstance(answer, Refusal) else "sent")
 
     async def _open(self, home_id: str, order: Entity, who: str) -> Refusal | None:
         """Ask for the valve to be opened and press the key at the meter; None when it is open."""

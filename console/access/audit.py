@@ -44,7 +44,7 @@ WHAT_NAMES: Final[Mapping[What, tuple[str, str]]] = {
     "demo_entered": ("进入演示", "entered the demonstration"),
     "unmasked": ("查看已遮盖的姓名电话", "looked at masked names and numbers"),
     "searched_by_phone": ("按电话搜索", "searched by telephone number"),
-    "searched_by_address": ("按地址或户号搜索", "searched by address or household number"),
+    "searched_by_address": ("按地址或编号搜索", "searched by address or number"),
     "exported": ("导出", "exported"),
     "recording_heard": ("收听通话录音", "listened to a call"),
     "picture_seen": ("查看现场照片或签名", "looked at a photo or signature"),
@@ -117,7 +117,7 @@ class Audit:
         await self.note_of(who.name, who.via, what, who.origin, about=about, reason=reason, detail=detail)
 
     async def note_search(self, who: Who, asked: str, homes: Sequence[str]) -> None:
-        """Record a search for a home by its address, household number or id, and which homes it found. Raises DatabaseAway.
+        """Record a search for a home by its address or by a number that leads to it, and which homes it found. Raises DatabaseAway.
 
         What was typed stands there as it was typed, without the long numbers in it: a household's is told by the home that it found.
         """

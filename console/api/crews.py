@@ -1,6 +1,7 @@
 """Crews: who is on duty, who is free, where they are. Reads the registry and the orders; decides nothing about who goes where.
 
-Where a crew is, is where people are: it is told while they are on shift and on an order, and at no other time.
+Where a crew is, is where people are: it is told while they are on shift and on an order, and at no other time; and no old place as
+their place now.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
-from dispatch.judgement.crews import on_duty
+from dispatch.judgement.crews import POSITION_HOLDS_MS, on_duty
 
 router = APIRouter(prefix="/api/v1", tags=["crews"])
 
@@ -55,7 +56,7 @@ class Crew(BaseModel):
     shift_end: str = Field(description="HH:MM, Beijing time")
     state: Literal["free", "busy", "off_duty"] = Field(description="busy: holds an order that is not archived")
     order_no: str | None = Field(description="the order that it holds")
-    lon: float | None = Field(description="where it is; null while it is not on shift and on an order, or has not told it")
+    lon: float | None = Field(description="where it is; null while it is not on shift and on an order, or has not told it for 30 min")
     lat: float | None
     coord_datum: str | None = Field(description="WGS-84 or GCJ-02")
     position_ms: int | None = Field(description="Unix ms of that position")
@@ -101,7 +102,8 @@ def from_row(row: Row, now_ms: int, *, clear: bool) -> Crew:
     on_shift = on_duty(row["shift_start"], row["shift_end"], now_ms)
     state = "busy" if row["order_no"] else "free" if on_shift else "off_duty"
     values: dict[str, Any] = {**row, "state": state}
-    if not on_shift or row["order_no"] is None:
+    told_ms = row["position_ms"]
+    if not on_shift or row["order_no"] is None or told_ms is None or told_ms < now_ms - POSITION_HOLDS_MS:
         values |= _NOWHERE
     values["technicians"] = [masking.shown(each, masking.contact, clear=clear) for each in row["technicians"]]
     return Crew(**values)

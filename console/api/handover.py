@@ -5,7 +5,7 @@ promise due, a kind of hold, the buildings that are not watched) has no owner, a
 as they were signed. Signing needs no password again: the session says who it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from console.api.needs import Console, needs, not_allowed
 from console.api.reader import Reader
 from console.desk import handover_sql as sql
 from console.desk.drafting import draft, people
-from console.desk.handover_document import Document, Unowned, covers, desk_of, owned, strangers, unowned
+from console.desk.handover_document import Document, Unowned, covers, desk_of, named, owned, strangers, unowned
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.running import Running
@@ -104,7 +104,8 @@ class Taken(BaseModel):
     thing: str
     name: str
     display: str
-    handover_id: UUID
+    desk: str = Field(description="which desk's handover named him: for a kind (`holds:…`, `blind`) he has what lies in its districts")
+    handover_id: UUID | None = Field(description="null: a desk's that is not all in scope, and that you are named in")
     taken_ms: int = Field(description="Unix ms")
 
 
@@ -189,9 +190,12 @@ def _seen(who: Who, handover_id: UUID) -> dict[str, Any]:
 async def read_owners(
     console: Console, who: Reader, thing: Annotated[list[Annotated[str, Query(max_length=400)]], Query(min_length=1, max_length=50)]
 ) -> Owned:
-    """As the last handover that was taken says, of desks whose districts are all in scope; what it does not say is left out."""
+    """As the last handover that was taken says, of desks whose districts are all in scope, and of any where you are named yourself.
+
+    What it does not say is left out. A kind (`holds:…`, `blind`) has an owner for each desk.
+    """
     _may_look(who)
-    rows = await console.store.rows(sql.OWNERS, {"things": thing, **who.scope.values()})
+    rows = await console.store.rows(sql.OWNERS, {"things": thing, "me": who.name, **who.scope.values()})
     return Owned(items=[Taken(**row) for row in rows])
 
 
@@ -199,7 +203,7 @@ async def read_owners(
 async def begin(console: Console, who: Signer, asked: BeginHandover) -> Handover:
     """The leaving one signs the document of this moment. Owners may be named now or by who takes it."""
     desk, now = desk_of(who.scope.districts), console.clock.now_ms()
-    await _known_owners(console, who, desk, asked.owners, leaving=who.name)
+    await _known_owners(console, who, desk, asked.owners.values(), leaving=who.name)
     document = owned(await draft(console.store, desk, now), asked.owners)
     row = {
         "handover_id": uuid4(),
@@ -225,15 +229,15 @@ async def _read(console: Running, who: Who, handover_id: Any) -> Handover:
     return _told(await _whole(console, who, handover_id), who)
 
 
-async def _known_owners(console: Running, who: Who, desk: str, owners: Mapping[str, str], *, leaving: str) -> None:
-    """Every owner is somebody of the taking shift. Raises a 422 problem."""
-    if not owners:
+async def _known_owners(console: Running, who: Who, desk: str, names: Collection[str], *, leaving: str) -> None:
+    """Every one named is somebody of the taking shift. Raises a 422 problem."""
+    if not names:
         return
     may = set(await people(console.store, desk)) - {leaving}
     # The demonstration has nobody but itself.
     if who.via == "demo":
         may.add(who.name)
-    if found := strangers(owners, may):
+    if found := strangers(names, may):
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "unknown_owner",
@@ -252,9 +256,10 @@ async def take(console: Console, who: Signer, handover_id: HandoverId, asked: Ta
             HTTPStatus.CONFLICT, "same_person", "交班人与接班人不能是同一人", "who hands over cannot take over: another has to sign"
         )
     owners = {**row["owners"], **asked.owners}
-    await _known_owners(console, who, row["desk"], owners, leaving=row["left_by"])
     now = console.clock.now_ms()
     document = owned(await draft(console.store, row["desk"], now), owners)
+    # Whoever was named for what has been closed since takes nothing over.
+    await _known_owners(console, who, row["desk"], named(document), leaving=row["left_by"])
     if left := unowned(document):
         raise _unowned(left)
     await _end(console, who, handover_id, "taken", now, asked.note, owners, document)

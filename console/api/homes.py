@@ -27,7 +27,8 @@ _COLUMNS = """home_id, household_no, district_code, district, subdistrict, commu
     retired_at IS NOT NULL AS retired"""
 
 HOMES = f"""
-    SELECT {_COLUMNS} FROM homes
+    SELECT {_COLUMNS}, EXISTS (SELECT FROM incidents WHERE incidents.place = homes.home_id AND incidents.state = 'open') AS home_open
+    FROM homes
     WHERE retired_at IS NULL AND {IN_SCOPE_HOME}
       AND (%(simulated)s::boolean IS NULL OR simulated = %(simulated)s)
       AND (%(district_code)s::text IS NULL OR district_code = %(district_code)s)
@@ -87,8 +88,8 @@ class Home(BaseModel):
     lon: float | None
     lat: float | None
     coord_datum: str | None = Field(description="WGS-84 or GCJ-02")
-    meter_location: str | None
-    access_note: str | None
+    meter_location: str | None = Field(description="telephone numbers in it are masked as those of the contacts are")
+    access_note: str | None = Field(description="telephone numbers in it are masked as those of the contacts are")
     language: str = Field(description="zh or en: spoken on the phone")
     flags: list[str] | None = Field(
         description="lives_alone, infirm, infant, hard_of_hearing; null: not shown to those without the right `read_people`"
@@ -220,6 +221,12 @@ def _home(row: Row) -> dict[str, Any]:
     return {**row, "address_zh": address(parts, "zh"), "address_en": address(parts, "en")}
 
 
+def _seen(row: Row, who: Who, *, home_open: bool) -> Row:
+    """The row as ``who`` is shown it: what people need by his role, numbers in its texts as the contacts' own."""
+    row = masking.shown(row, masking.home, clear=who.may("read_people"))
+    return masking.shown(row, masking.way_in, clear=masking.sees_people(who, home_open=home_open))
+
+
 def _reading(row: Row) -> dict[str, Any]:
     return {
         **row,
@@ -278,9 +285,8 @@ async def list_homes(
     rows = await store.rows(HOMES, values | who.scope.values())
     if q is not None:
         await console.access.audit.note_search(who, q, [row["home_id"] for row in rows[:limit]])
-    clear = who.may("read_people")
     return Page(
-        items=[Home(**_home(masking.shown(row, masking.home, clear=clear))) for row in rows[:limit]],
+        items=[Home(**_home(_seen(row, who, home_open=row["home_open"]))) for row in rows[:limit]],
         next=next_of("homes", rows, limit, lambda row: (row["home_id"],)),
     )
 
@@ -293,7 +299,7 @@ async def read_home(store: Database, who: Reader, home_id: HomeId) -> HomeWithDe
     incident = await store.row(OPEN_INCIDENT, values)
     clear = masking.sees_people(who, home_open=incident is not None)
     return HomeWithDevices(
-        **_home(masking.shown(row, masking.home, clear=who.may("read_people"))),
+        **_home(_seen(row, who, home_open=incident is not None)),
         devices=[Device(**device) for device in await store.rows(DEVICES_OF_HOME, values)],
         contacts=[Contact(**masking.shown(contact, masking.contact, clear=clear)) for contact in await store.rows(CONTACTS, values)],
         open_incident_id=incident["incident_id"] if incident else None,

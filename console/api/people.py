@@ -51,6 +51,8 @@ class People(BaseModel):
     home_id: str
     contacts: list[homes.Contact]
     called: list[Called] = Field(description="who was rung for it, newest first, at most 50")
+    access_note: str | None = Field(description="with the telephone numbers in it")
+    meter_location: str | None = Field(description="with the telephone numbers in it")
 
 
 @router.post("/homes/{home_id}/people", summary="Names and numbers, with a reason · 说明理由后查看姓名电话", responses=responses(404, 422))
@@ -58,7 +60,7 @@ async def unmask(
     console: Console, response: Response, who: Annotated[Who, Depends(needs("unmask"))], home_id: homes.HomeId, asked: Unmask
 ) -> People:
     """Shown once it is recorded who looked, when and why; where that cannot be recorded nothing is shown."""
-    await homes.known(console.store, home_id, who)
+    home = await homes.known(console.store, home_id, who)
     values = {"home_id": home_id}
     contacts, called = await console.store.rows(homes.CONTACTS, values), await console.store.rows(CALLED, values)
     counted = {"contacts": len(contacts), "called": len(called)}
@@ -69,4 +71,6 @@ async def unmask(
         home_id=home_id,
         contacts=[homes.Contact(**row) for row in contacts],
         called=[Called(**{**row, "call_id": str(row["call_id"]), "incident_id": str(row["incident_id"])}) for row in called],
+        access_note=home["access_note"],
+        meter_location=home["meter_location"],
     )

@@ -68,7 +68,7 @@ async def search(
 ) -> SearchAnswer:
     """An address in any usual way of writing, or a number. Where an incident of a home is open, it stands before the home.
 
-    A search for a home, by its address, a number or a telephone, is recorded.
+    A search for a home is recorded: by its address or a telephone, or by any number that leads to one, a device's or an order's too.
     An estate that was imported just now is found by its name after a minute; its homes are found by their numbers at once.
     """
     asked = read(q)
@@ -145,8 +145,8 @@ async def _phones(console: Running, who: Who, asked: Asked | None, limit: int) -
 
 
 async def _note(console: Running, who: Who, q: str, asked: Asked, found: Iterable[Hit]) -> None:
-    """Record that somebody looked for a home: by what can be an address or a household number, or that found one by its id."""
-    homes = [hit.id for hit in found if hit.kind == "home"]
+    """Record that somebody looked for a home: by what can be an address or a household number, or by any number that led to one."""
+    homes = list(dict.fromkeys(hit.home_id for hit in found if hit.home_id is not None))
     if homes or asked.address is not None or asked.household_no is not None:
         await console.access.audit.note_search(who, q, homes)
 

@@ -195,9 +195,16 @@ def _buildings(number: int) -> Words:
     return Words(zh=f"失效、失联、掉电楼栋 {number} 栋", en=f"buildings blind, silent or without power: {number}")
 
 
-def strangers(owners: Mapping[str, str], people: Iterable[str]) -> list[str]:
-    """Names among the owners that are not people of the taking shift, sorted."""
-    return sorted(set(owners.values()) - set(people))
+def named(document: Document) -> set[str]:
+    """Everybody who takes something over by it."""
+    parts = (document.incidents, document.tasks, document.holds, document.hold_counts, document.blind_groups, document.promises)
+    every: list[str | None] = [document.blind_owner, *(each.owner for part in parts for each in part)]
+    return {name for name in every if name is not None}
+
+
+def strangers(names: Iterable[str], people: Iterable[str]) -> list[str]:
+    """Names that are not people of the taking shift, sorted."""
+    return sorted(set(names) - set(people))
 
 
 def desk_of(districts: tuple[str, ...] | None) -> str:

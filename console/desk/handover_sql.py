@@ -98,15 +98,20 @@ WHOLE: Final[LiteralString] = f"""
 UNDER_WAY: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
     WHERE h.desk = %(desk)s AND e.handover_id IS NULL LIMIT 1"""
-# Of each desk the last that was taken; a thing that stands in the documents of two desks has the owner that was named last.
+# Of each desk the last that was taken; a thing that stands in the documents of two desks has the owner that was named last. A kind of
+# things has one for each desk: what he took is that desk's districts alone. Who is named himself is told it whichever desk named him.
 OWNERS: Final[LiteralString] = f"""
     WITH latest AS MATERIALIZED (
-        SELECT DISTINCT ON (h.desk) h.handover_id, e.at_ms, e.document FROM handovers h JOIN handover_ends e USING (handover_id)
-        WHERE e.how = 'taken' AND {_SEEN} ORDER BY h.desk, e.at_ms DESC, h.handover_id)
-    SELECT DISTINCT ON (thing) thing, named.name, coalesce(u.display, named.name) AS display, named.handover_id, named.at_ms AS taken_ms
-    FROM (SELECT each.value ->> 'thing' AS thing, each.value ->> 'owner' AS name, l.handover_id, l.at_ms
+        SELECT DISTINCT ON (h.desk) h.desk, h.handover_id, e.at_ms, e.document, {_SEEN} AS seen
+        FROM handovers h JOIN handover_ends e USING (handover_id)
+        WHERE e.how = 'taken' ORDER BY h.desk, e.at_ms DESC, h.handover_id)
+    SELECT DISTINCT ON (thing, kind_of) thing, named.name, coalesce(u.display, named.name) AS display, named.desk,
+           CASE WHEN named.seen THEN named.handover_id END AS handover_id, named.at_ms AS taken_ms,
+           CASE WHEN thing = 'blind' OR starts_with(thing, 'holds:') THEN named.desk ELSE '' END AS kind_of
+    FROM (SELECT each.value ->> 'thing' AS thing, each.value ->> 'owner' AS name, l.*
           FROM latest l, unnest(ARRAY['incidents', 'tasks', 'promises', 'holds', 'hold_counts', 'blind_groups']) part(name),
                jsonb_array_elements(l.document -> part.name) each
-          UNION ALL SELECT 'blind', l.document ->> 'blind_owner', l.handover_id, l.at_ms FROM latest l) named
+          UNION ALL SELECT 'blind', l.document ->> 'blind_owner', l.* FROM latest l) named
     LEFT JOIN users u ON u.name = named.name
-    WHERE thing = ANY(%(things)s) AND named.name IS NOT NULL ORDER BY thing, named.at_ms DESC"""
+    WHERE thing = ANY(%(things)s) AND named.name IS NOT NULL AND (named.seen OR named.name = %(me)s)
+    ORDER BY thing, kind_of, named.at_ms DESC"""

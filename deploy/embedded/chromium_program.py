@@ -7,6 +7,7 @@ nothing but the browser sees them. Root installs it only where that failed. Know
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ _PACKAGES: Final = ("chromium", "fonts-wqy-microhei")
 _PROGRAM: Final = Path("usr/lib/chromium/chromium")
 _TOGETHER: Final = 20
 _SECONDS: Final = 60.0
+_FETCH_SECONDS: Final = 600.0
 
 # XDG_DATA_HOME is where fontconfig looks for a person's own fonts; a machine without fontconfig has no fonts.conf that says so.
 _STARTER: Final = """\
@@ -54,12 +56,11 @@ def obtain(cache: Path = CACHE, say: Say = silence) -> str:
             "unpacking Chromium, the browser of the tests, from the distribution's packages (no root needed, fetches 100 to 200 MB) ...",
         )
         tries = (Packages(cache.parent), Packages(cache.parent, own_lists=True)) if available() else ()
-        if not any(apt.ready() and _unpack(apt, cache, say) for apt in tries) and not _installed(say):
+        unpacked = any(apt.ready() and _unpack(apt, cache, say) for apt in tries)
+        if not unpacked and not _installed(say) and not _fetched(cache, say):
             raise UserError(
-                "无法从发行版软件包解出 Chromium：请检查网络（Ubuntu 的软件包里没有它），"
-                "或安装 Chromium 或 Chrome 以及一种中文字体，然后重来",
-                "Chromium could not be unpacked from the distribution's packages: look after the network (Ubuntu's packages have none), or "
-                "install Chromium or Chrome and a Chinese font, then try again",
+                "没有可用的 Chromium：请检查网络，或安装 Chromium 或 Chrome 以及一种中文字体，然后重来",
+                "there is no Chromium to be had: look after the network, or install Chromium or Chrome and a Chinese font, then try again",
             )
     return find(cache)
 
@@ -70,6 +71,28 @@ def _installed(say: Say) -> bool:
         return False
     say("解包未成，改用 apt-get install chromium …", "that did not work; trying apt-get install chromium ...")
     return install(*_PACKAGES) and any(map(shutil.which, NAMES))
+
+
+def _fetched(cache: Path, say: Say) -> bool:
+    """Whether the tests' own driver could fetch the browser that it was made for. Ubuntu's packages have none: there it is a snap."""
+    say("发行版软件包里没有 Chromium，改由 playwright 下载…", "the distribution's packages have none; playwright fetches its own ...")
+    fresh = cache.with_name(f"{cache.name}.{os.getpid()}")
+    environment = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(fresh)}
+    command = [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"]
+    try:
+        subprocess.run(command, env=environment, capture_output=True, check=False, timeout=_FETCH_SECONDS)
+        program = next(fresh.glob("chromium-*/chrome-linux*/chrome"), None)
+        if program is None:
+            return False
+        _starter(fresh).symlink_to(program.relative_to(fresh))
+        if not _runs(_starter(fresh)):
+            return False
+        fresh.rename(cache)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _unpack(apt: Packages, cache: Path, say: Say) -> bool:

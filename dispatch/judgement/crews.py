@@ -15,6 +15,9 @@ from dispatch.judgement.reasons import Reason
 SHANGHAI_OFFSET_MIN: Final = 8 * 60
 """China keeps UTC+8 the year round; no time zone files are needed."""
 
+POSITION_HOLDS_MS: Final = 30 * 60_000
+"""A crew is where it told, for so long; after that it is taken to be at its post again: it went home, or its phone is silent."""
+
 EARTH_RADIUS_M: Final = 6_371_008.8
 _DAY_MIN: Final = 24 * 60
 

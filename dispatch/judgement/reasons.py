@@ -45,7 +45,8 @@ _WORDING: Final[dict[str, tuple[str, str]]] = {
     "no_such_task": ("没有这项任务，或已经完成", "there is no such task, or it is done already"),
     "no_such_crew": ("没有这支抢修队", "there is no such crew"),
     "not_your_crew": ("您不在这支抢修队里", "you are not a technician of that crew"),
-    "no_order_under_way": ("该抢修队手上没有抢修单：不登记位置", "that crew has no order under way: its position is not taken"),
+    "no_order_under_way": ("该抢修队没有已接的抢修单：不登记位置", "that crew has accepted no order: its position is not taken"),
+    "off_shift": ("该抢修队不当班：不登记位置", "that crew is not on shift: its position is not taken"),
     "not_your_order": ("您不在这张抢修单的抢修队里", "you are not a technician of the crew that has this order"),
     "crew_not_free": (
         "该抢修队现在不能派：没有这个队、不当班、无人、手上有单，或与住户一真一模拟",

@@ -1,7 +1,8 @@
 """Scenarios: what the world does to a platform, and what must hold in the end. One TOML file each.
 
 Decides what a scenario may say. Refuses to know how it is played. ``broken`` names settings of a platform (environment variables)
-under which the same scenario must turn its report red; ``platform`` those that a platform started for it alone should have.
+under which the same scenario must turn its report red, and ``broken_finds`` what must be broken in that report: only what would hold
+in a whole play of the same length. ``platform`` names those that a platform started for it alone should have.
 All times are seconds of the platform's clock, which runs ``clock_rate`` times as fast as real time.
 
 A scenario is played by three things: ``home`` and ``mixture`` say how the leaking homes are made, ``steps`` what happens to them
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import UserError
 from simulator.phones.behaviour import Manner
-from simulator.scenarios.expected import Condition, Expected, Hold, Served
+from simulator.scenarios.expected import Condition, Expected, FindingKey, Hold, Served
 
 __all__ = [
     "PLATFORM_STEPS",
@@ -24,6 +25,7 @@ __all__ = [
     "Condition",
     "Do",
     "Expected",
+    "FindingKey",
     "Hold",
     "Home",
     "Mixture",
@@ -45,7 +47,7 @@ Do = Literal[
     "late_alarm",  # the story's detector delivers a leak ``value`` hours old, of its boot before this one
     "credit",  # the prepaid credit of the story's home is ``value`` yuan from now on, and its meter says so
     "pay",  # its people pay ``value`` yuan
-    "ask_open",  # a technician asks the platform to open the story's valve; played by the scenario's run, not by the world
+    "ask_open",  # the technician who is on site asks the platform to open the story's valve, untested; played by the scenario's run
 ]
 PLATFORM_STEPS: frozenset[str] = frozenset({"ask_open"})
 """Steps that are asked of the platform, not of the world."""
@@ -147,6 +149,7 @@ class Scenario(_Part):
     clock_rate: float = Field(1.0, gt=0, description="clock of a platform that is started for it, times real time")
     time_limit_s: float = Field(gt=0)
     broken_limit_s: float | None = Field(None, gt=0, description="time limit when it is played with its broken setting")
+    broken_finds: tuple[FindingKey, ...] = Field(min_length=1, description="what its broken setting must break, each of them")
     watch_s: float = Field(0.0, ge=0)
     ends: Literal["restored", "watched", "served"] = "restored"
     drive_s: float = Field(8.0, gt=0, description="the crew's drive takes so many seconds of the platform's clock")

@@ -1,4 +1,5 @@
-"""What a scenario may expect of a platform beside the invariants. Decides the words; the report judges by them.
+"""What a scenario may expect of a platform beside the invariants. Decides the words, and the names of what a report finds;
+the report judges by them.
 
 Every expectation that is left out is not judged, but those of the first block, which each scenario states.
 
@@ -45,6 +46,43 @@ from core.station import ClearingKnowledge, IncidentKind, OrderKind, ProofKnowle
 Hold = Literal["safety", "arrears", "self_protection", "away", "works"]
 Condition = Literal["blind", "silent", "powerless"]
 Served = Literal["incident", "closed", "ordered", "called"]
+FindingKey = Literal[
+    "leak_closes_valve",
+    "no_leak_lost",
+    "one_incident_one_order",
+    "never_opens_by_itself",
+    "silence_is_unknown",
+    "nothing_ages",
+    "bad_input",
+    "every_decision_recorded",
+    "simulated_stays_simulated",
+    "close_within_a_second",
+    "call_within_a_second",
+    "order_within_a_second",
+    "close_at_the_meter",
+    "expected_incidents",
+    "expected_closing",
+    "expected_household",
+    "expected_order",
+    "expected_attempts",
+    "expected_record",
+    "expected_proof",
+    "expected_answer_due",
+    "expected_clearing",
+    "expected_priority",
+    "expected_conditions",
+    "expected_tasks",
+    "expected_holds",
+    "expected_refusal",
+    "expected_devices",
+    "expected_canary",
+    "expected_noise",
+    "every_home_incident",
+    "every_home_closed",
+    "every_home_ordered",
+    "every_home_called",
+]
+"""Everything that a report can find held or broken: the invariants, the promises, and what a scenario expects."""
 
 
 class Expected(BaseModel):

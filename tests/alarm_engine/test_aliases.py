@@ -52,7 +52,8 @@ def test_a_stored_incident_that_ended_among_what_waits_is_nobodys_other_name() -
 
 def test_what_is_known_as_an_alias_stays_one() -> None:
     known = Stored({THEIRS: row(THEIRS)}, {OURS: THEIRS, THIRD: THEIRS})
-    assert settle([opens(OURS)], known) == {OURS: THEIRS}
+    assert settle([opens(OURS)], known) == {OURS: THEIRS, THIRD: THEIRS}
+    assert settle([Rows(events=[event(OURS, 1, "opened")])], known)[OURS] == THEIRS  # also where its own row waits no more
 
 
 def test_two_that_wait_for_one_place_are_one() -> None:

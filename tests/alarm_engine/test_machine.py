@@ -16,11 +16,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from alarm_engine.refusal import Refused
+from alarm_engine.requests import Requests
 from core.ids import command_id, incident_id
 from core.items import AckItem, AlarmItem, DetectorReading, MeterReading
 from core.messages import AckResult, AlarmEvent, Command, DetectorState, ValveCause, ValveState
 from core.station import ClearingKnowledge, OrderMessage, ProofKnowledge, ValveKnowledge, ValveMessage
 from tests.alarm_engine.outside import DETECTORS, HOME_OF, METER_OF, METERS, Outside, choice, detectors, meters
+
+ASKED = {
+    "leak": ("emergency", "crew", "call", "close"),
+    "hotline_report": ("emergency", "crew", "call", "close"),
+    "past_leak": ("inspection", "crew"),
+    "unknown_sender": ("triage",),
+    "garbled_alarm": ("triage",),
+}
+"""What each kind of incident asks for, in the machine's own words."""
+HOUR_MS = 3_600_000
 
 
 class AlarmMachine(Outside):
@@ -256,6 +267,22 @@ class AlarmMachine(Outside):
         self.leak(device)
         self.deliver(*self.sent[-1])
 
+    @rule(
+        sender=st.sampled_from([("D1", "D1"), ("HUB", "D2"), ("D3", "D3"), ("HUB", "HUB"), ("SPARE", "SPARE"), ("OLD", "OLD"), ("X", "X")])
+    )
+    def an_alarm_that_nobody_can_read(self, sender: tuple[str, str]) -> None:
+        """A triage of the device, once an hour, and no close; of a stranger nothing."""
+        account, device = sender
+        now, before = self.stage.clock.now_ms(), len(self.stage.ports.commands)
+        looked_into = self.garbled_id(device, now // HOUR_MS) in self.ended
+        taken = self.stage.engine.garbled(account, device, "not_json", now, lambda: None)
+        assert taken == (device not in ("OLD", "X"))
+        assert len(self.stage.ports.commands) == before
+        assert (f"garbled:{device}" in self.stage.state.open_by_place) == (taken and not looked_into)
+
+    def garbled_id(self, device: str, hour: int) -> UUID:
+        return incident_id("garbled_alarm", device, 0, hour, hour * HOUR_MS)
+
     def fields_of(self, account: str, device: str) -> dict[str, Any]:
         """Somebody makes up an item that looks newer than anything the device will ever say."""
         now = self.stage.clock.now_ms()
@@ -337,6 +364,7 @@ class AlarmMachine(Outside):
             own_crew
             and state == "tightness_passed"
             and tested > self.last_leak.get(home, now)
+            and test_ms <= self.stage.clock.now_ms() + 10_000  # of the future is what was stamped before the clock was set back
             and not self.holds[home]
             and meter is not None
             and now - self.heard.get(meter, float("-inf")) <= 10.0
@@ -351,6 +379,19 @@ class AlarmMachine(Outside):
         self.opened_rightly.update(message.command_id for message in sent)
         if sent and confirmed is not None:
             self.deliver(self.answer_of(sent[0], "done" if confirmed == "open" else "rejected", confirmed), "ack")
+
+    @rule()
+    def somebody_smells_gas_in_the_street(self) -> None:
+        """At an address that is no home of the registry: there is nothing to close."""
+        told, before = len(self.stage.ports.told), len(self.stage.ports.commands)
+        report = {"place": "芙蓉路 1 号", "district_code": "430102", "caller_phone": "0000"}
+        no_database: Any = None
+        requests = Requests(self.stage.engine)
+        answer = self.loop.run_until_complete(requests._hotline_report(no_database, self.some_id(), report, "desk"))
+        assert not answer["closing"]
+        assert len(self.stage.ports.commands) == before
+        (order,) = (message for message in self.stage.ports.told[told:] if isinstance(message, OrderMessage))
+        assert (str(order.incident_id), order.incident_kind) == (answer["incident_id"], "hotline_report")
 
     @rule(home=st.sampled_from(["H1", "H2"]), hold=st.sampled_from(["away", "works"]), lift=st.booleans())
     def somebody_asks_for_a_hold(self, home: str, hold: str, lift: bool) -> None:
@@ -452,6 +493,18 @@ class AlarmMachine(Outside):
         assert {order.incident_id for order in orders} >= set(self.stage.state.incidents)
 
     @invariant()
+    def every_incident_asks_for_what_its_kind_asks_for(self) -> None:
+        kinds: dict[UUID | None, str] = {}
+        for message in self.stage.ports.told:
+            if isinstance(message, OrderMessage):
+                kinds[message.incident_id] = message.incident_kind
+                asked = {message.order_kind, *(["crew"] if message.send_crew else []), *(["call"] if message.call else [])}
+                assert asked == {*ASKED[message.incident_kind]} - {"close"}, message
+        for _, command in self.stage.ports.commands:
+            if command.command == "close_valve" and command.incident_id in kinds:
+                assert "close" in ASKED[kinds[command.incident_id]], "an incident closed a valve that its kind leaves alone"
+
+    @invariant()
     def nothing_is_ever_opened_but_by_the_rule(self) -> None:
         opened = [message.command_id for _, message in self.stage.ports.commands if message.command == "open_valve"]
         assert len(set(opened)) == len(opened), "an open was said twice"
@@ -477,8 +530,13 @@ class AlarmMachine(Outside):
     @invariant()
     def ids_are_computed_from_the_opening_item_and_the_attempt(self) -> None:
         for incident in self.stage.state.incidents.values():
+            if incident.kind == "hotline_report":
+                assert incident.device_id is None
+                continue
             assert incident.device_id is not None
-            if incident.reason != "ack_of_unknown_close":
+            if incident.kind == "garbled_alarm":
+                assert incident.incident_id == self.garbled_id(incident.device_id, incident.seq)
+            elif incident.reason != "ack_of_unknown_close":
                 opening = (incident.device_id, incident.boot, incident.seq, incident.alarmed_ms)
                 assert incident.incident_id == incident_id(incident.kind, *opening)
             if incident.close is not None and incident.close.command_id.version == 5:

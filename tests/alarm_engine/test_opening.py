@@ -35,6 +35,13 @@ async def test_a_technician_at_the_meter_opens(desk: Desk) -> None:
     assert len(desk.stage.closes) == 1
 
 
+async def test_a_test_that_lies_in_the_future_opens_nothing(desk: Desk) -> None:
+    """The clock was set back since, and a leak of the hour that comes twice would look older than the test."""
+    await desk.ready(test_ms=desk.stage.clock.now_ms() + 3_600_000)
+    assert await desk.refused("open_valve", {"order_no": "Q-1"}) == "no_passed_test"
+    assert desk.opens == []
+
+
 async def test_an_open_that_nobody_confirms_expires_and_is_not_repeated(desk: Desk) -> None:
     await desk.ready()
     await desk.ask("open_valve", {"order_no": "Q-1"})

@@ -157,6 +157,29 @@ async def test_the_desk_closes_the_meter_that_hangs_there_now_whatever_the_inspe
     assert [close.device_id for close in desk.stage.closes] == ["M1X", "M1Y"]
 
 
+async def test_a_close_that_the_desk_asked_for_outlives_an_inspection_without_a_test(desk: Desk) -> None:
+    a_leak_of_the_past(desk)
+    key = desk.stage.incident().incident_id
+    await desk.ask("close_valve", {"home_id": HOME})
+    await desk.ask("order_finished", {"incident_id": str(key), "order_no": "X", "outcome": "nothing_found"}, "dispatch")
+    assert desk.stage.state.incidents == {}
+    sent = len(desk.stage.closes)
+    await desk.stage.pass_time(60.0)
+    assert len(desk.stage.closes) > sent
+    desk.stage.ack("done", "closed", command=desk.stage.closes[-1])
+    assert desk.stage.state.loose_closes == {}
+
+
+async def test_a_caller_who_leaves_the_valve_stops_no_close_that_the_desk_asked_for(desk: Desk) -> None:
+    a_leak_of_the_past(desk)
+    await desk.ask("close_valve", {"home_id": HOME})
+    await desk.ask("hotline_report", {"home_id": HOME, "close": False})
+    incident = desk.stage.incident()
+    assert incident.kind == "hotline_report"
+    assert incident.close is not None
+    assert incident.close.under_way
+
+
 async def test_a_caller_reaches_the_meter_that_hangs_there_now(desk: Desk) -> None:
     await desk.ask("hotline_report", {"home_id": HOME, "close": False})
     exchange_the_meter(desk, "M1", "M1X", 90)

@@ -140,6 +140,31 @@ async def test_a_valve_that_stands_open_after_its_order_was_archived_without_a_t
     assert (task.kind, task.incident_id, task.home_id) == ("held_valve_open", key, HOME)
 
 
+async def test_each_time_a_held_valve_is_opened_by_hand_a_person_is_told(desk: Desk) -> None:
+    stage = desk.stage
+    stage.alarm()
+    key = stage.incident().incident_id
+    stage.ack("done", "closed")
+    await desk.ask("order_finished", {"incident_id": str(key), "order_no": "X", "outcome": "x"}, "dispatch")
+    stage.meter("open")
+    stage.meter("open")
+    assert len(tasks(stage)) == 1
+    await desk.ask("close_valve", {"home_id": HOME})
+    stage.ack("done", "closed")
+    stage.meter("closed", "command")
+    stage.meter("open")
+    stage.meter("open")
+    assert len({told.message_id for told in tasks(stage)}) == 2
+    # An inspection that has sent no close waits for none.
+    stage.meter("closed", "command")
+    stage.reading(seq=5000)
+    stage.alarm(seq=4000, ts=stage.clock.now_ms() - 3_600_000)
+    assert stage.incident().kind == "past_leak"
+    await desk.ask("report", {"device_id": "M1"})
+    stage.meter("open")
+    assert len({told.message_id for told in tasks(stage)}) == 3
+
+
 async def test_an_open_that_was_asked_for_is_no_task(desk: Desk) -> None:
     await desk.ready()
     stage = desk.stage

@@ -361,6 +361,18 @@ async def test_a_meter_exchanged_during_the_leak_is_closed_too(stage: Stage) -> 
     assert stage.incident().valve == "reported_closed"
 
 
+async def test_a_meter_exchanged_during_the_leak_proves_nothing_by_the_flow_of_the_old_one(stage: Stage) -> None:
+    stage.meter("open", volume=5.0, flow=0.5)
+    stage.alarm()
+    stage.state.registry.apply([home(HOME, "M9")], [device(20, "M9", "meter", HOME)], version=2)
+    stage.engine.registry_changed([HOME])
+    stage.ack("done", "closed")
+    stage.meter("closed", "command", device_id="M9", volume=0.0)
+    await stage.pass_time(WINDOW_S + 5)
+    stage.meter("closed", "command", device_id="M9", volume=0.0)
+    assert stage.incident().proof == "not_provable"
+
+
 async def test_a_home_that_gets_its_meter_during_the_leak_is_closed(stage: Stage) -> None:
     stage.alarm("D3")
     stage.state.registry.apply([home("H3", "M3")], [device(21, "M3", "meter", "H3")], version=2)

@@ -277,12 +277,19 @@ async def test_an_incident_that_the_database_does_not_have_is_written_again(roun
     assert await rounds.look(AGAIN_S) == []
 
 
-async def test_an_open_incident_that_nobody_here_knows_is_counted(rounds: Rounds) -> None:
+async def test_an_open_incident_that_nobody_here_knows_is_counted_and_said_until_it_is_over(rounds: Rounds) -> None:
     incident_id = await rounds.leak()
     await rounds.order(incident_id)
     rounds.stage.state.incidents.clear()
     before = counted("incident_unknown")
-    await rounds.look()
+    assert await rounds.look() == []
+    assert rounds.watchman.unknown == 0
     assert await rounds.look(AGAIN_S) == [Finding("incident_unknown", incident_id)]
+    assert rounds.watchman.unknown == 1
+    # It is not found anew at every look, and it is unknown all the same.
+    assert await rounds.look() == []
+    assert rounds.watchman.unknown == 1
     assert counted("incident_unknown") == before + 1
-    assert rounds.tasks == []
+    await rounds.sql("UPDATE incidents SET state = 'closed', closed_ms = 1")
+    assert await rounds.look() == []
+    assert rounds.watchman.unknown == 0

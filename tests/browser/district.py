@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from deploy.embedded.processes import alive
+
 ROOT = Path(__file__).parents[2]
 _READY_S = 120.0
 _END_S = 60.0
@@ -20,15 +22,17 @@ _END_S = 60.0
 
 @contextmanager
 def running_district(folder: Path, language: str = "en") -> Iterator[dict[str, Any]]:
-    """The line that the platform says of itself once it is healthy; everything is stopped at the end. Raises AssertionError."""
+    """The line that the platform says of itself once it is healthy; at the end Ctrl-C, which leaves nothing. Raises AssertionError."""
     said = folder.parent / f"{folder.name}.log"
     options = ["--data", str(folder), "--http-port", "0", "--mqtt-port", "0", "--language", language]
     with said.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.cli", "run", *options], cwd=ROOT, env=dict(os.environ), stdout=log, stderr=subprocess.STDOUT
         )
+    line: dict[str, Any] = {"pids": {}}
     try:
-        yield _ready(process, folder / "platform.json", said)
+        line = _ready(process, folder / "platform.json", said)
+        yield line
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -36,6 +40,8 @@ def running_district(folder: Path, language: str = "en") -> Iterator[dict[str, A
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+    assert process.returncode == 0, said.read_text(encoding="utf-8", errors="replace")[-3000:]
+    assert [part for part, pid in line["pids"].items() if alive(pid)] == []
 
 
 def _ready(process: "subprocess.Popen[bytes]", file: Path, said: Path) -> dict[str, Any]:

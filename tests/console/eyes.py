@@ -1,5 +1,6 @@
 """Somebody with a role, districts or a crew at a running console, and a city with the same things in two of its districts."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -53,7 +54,7 @@ def quarter(records: Records, number: int, district: str, name: str, estate: str
     crew = records.crew(f"crew-{number}", district_code=district)
     technician = f"{crew}-A"
     records.db.execute("UPDATE technicians SET name = %s, phone = %s WHERE crew_id = %s", [f"{person}工", f"+8613912340{number:03}", crew])
-    records.put("crew_positions", crew_id=crew, lon=113.5 + number, lat=28.5, coord_datum="WGS-84", at_ms=T0)
+    records.put("crew_positions", crew_id=crew, lon=113.5 + number, lat=28.5, coord_datum="WGS-84", at_ms=round(time.time() * 1000))
     facts = {
         "home_id": home,
         "district_code": district,

@@ -138,6 +138,43 @@ async def test_who_has_a_thing_is_told_where_it_stands(desk: Desk, records: Reco
     assert (await desk.answer("GET", "/handover/owners", VIEWER, thing=hold)).status_code == 403
 
 
+async def test_who_took_a_kind_took_it_in_his_desks_districts_and_everybody_is_told_what_is_his(desk: Desk, records: Records) -> None:
+    _shift(records)
+    user(records, "fu", "operator", districts=["430102"])
+    user(records, "yue", "operator", districts=["430104"])
+    furong, yuelu = person("fu", "operator", districts=("430102",)), person("yue", "operator", districts=("430104",))
+    begun = await desk.post("/handovers", OPERATOR, owners={"*": "zhao", "blind": "fu"})
+    whole = await desk.post(f"/handovers/{begun['handover_id']}/take", NEXT)
+    records.home(4, district_code="430104")
+    records.put("valve_holds", hold_id=uuid4(), home_id="home-0004", hold="safety", set_ms=T0, set_by="line")
+    theirs = await desk.post("/handovers", person("yue2", "operator", districts=("430104",)), owners={"*": "yue"})
+    await desk.post(f"/handovers/{theirs['handover_id']}/take", yuelu)
+    asked = ["blind", "holds:safety"]
+    items = (await desk.get("/handover/owners", OPERATOR, thing=asked))["items"]
+    assert {(item["thing"], item["desk"], item["name"]) for item in items} == {
+        ("blind", "*", "fu"),
+        ("blind", "430104", "yue"),
+        ("holds:safety", "*", "zhao"),
+        ("holds:safety", "430104", "yue"),
+    }
+    (mine,) = (await desk.get("/handover/owners", furong, thing=asked))["items"]
+    assert (mine["thing"], mine["name"], mine["desk"], mine["handover_id"]) == ("blind", "fu", "*", None), "he may not read the whole"
+    assert (mine["taken_ms"], mine["display"]) == (whole["ended_ms"], "fu")
+    (his,) = (await desk.get("/handover/owners", yuelu, thing="holds:safety"))["items"]
+    assert (his["thing"], his["desk"], his["handover_id"]) == ("holds:safety", "430104", theirs["handover_id"])
+
+
+async def test_who_was_named_for_what_is_closed_meanwhile_is_no_stranger(desk: Desk, records: Records) -> None:
+    incident, task = _shift(records)
+    begun = await desk.post("/handovers", OPERATOR, owners={incident: "chen", task: "zhao", **STANDING})
+    path = f"/handovers/{begun['handover_id']}/take"
+    records.change("users", "name", "chen", disabled_ms=5)
+    assert await desk.refused("POST", path, NEXT) == (422, "unknown_owner")
+    records.change("incidents", "incident_id", incident.partition(":")[2], state="closed")
+    taken = await desk.post(path, NEXT)
+    assert (taken["state"], taken["taken_document"]["incidents"]) == ("taken", [])
+
+
 async def test_a_document_signed_before_holds_had_owners_is_still_read(desk: Desk, records: Records) -> None:
     _shift(records)
     begun = await desk.post("/handovers", OPERATOR)
@@ -297,7 +334,7 @@ def test_desks_and_districts() -> None:
     assert covers(("430102", "430103"), "430102")
     assert not covers(("430102",), "*")
     assert not covers(("430102",), "430102,430103")
-    assert strangers({"a": "x", "b": "y", "*": "z"}, ["y"]) == ["x", "z"]
+    assert strangers(["x", "y", "z"], ["y"]) == ["x", "z"]
 
 
 def test_two_people_hand_a_shift_over_each_in_his_own_browser(console: Served, records: Records) -> None:

@@ -5,9 +5,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from console.access.access import Access
 from console.access.rights import Role
+from console.settings import ConsoleSettings
 from core.clock import ManualClock
 from tests.console.stage import Records, Served
 from tests.console.test_access_sign_in import access, clock, user  # noqa: F401  the same access, by the same clock
@@ -45,6 +47,12 @@ async def polled(access: Access, clock: ManualClock, cookie: str, minutes: int, 
 async def test_a_page_that_goes_on_asking_keeps_nobody_signed_in(access: Access, clock: ManualClock, cookie: str) -> None:  # noqa: F811
     found = await polled(access, clock, cookie, 35)
     assert found == [True] * 179 + [False] * 31, "until half an hour after he sat down, and no longer"
+
+
+def test_an_idle_end_is_longer_than_its_own_warning() -> None:
+    assert ConsoleSettings.model_validate({"postgres_dsn": "", "desk_idle_minutes": 15}).desk_idle_minutes == 15
+    with pytest.raises(ValidationError, match="desk_idle_minutes"):
+        ConsoleSettings.model_validate({"postgres_dsn": "", "desk_idle_minutes": 14.9})
 
 
 async def test_who_moves_once_in_twenty_minutes_stays(access: Access, clock: ManualClock, cookie: str) -> None:  # noqa: F811

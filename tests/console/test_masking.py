@@ -145,6 +145,28 @@ def test_what_people_need_is_shown_to_those_who_may_see_people_and_nobody_else_i
             assert "infirm" not in answer.text, (role, path)
 
 
+def test_a_number_in_a_homes_texts_is_shown_as_the_contacts_own_are(start_console: Callable[..., Served], records: Records) -> None:
+    console = start_console()
+    here, there = city(records)
+    texts = {"access_note": f"门禁找物业 {PHONE}", "meter_location": f"表箱钥匙 {PHONE}"}
+    for quarter in (here, there):
+        records.change("homes", "home_id", quarter.home, **texts)
+    records.change("incidents", "incident_id", there.incident, state="closed")
+    masked = {name: text.replace(PHONE, "+86138****0001") for name, text in texts.items()}
+
+    def shown(client: httpx.Client) -> list[dict[str, str]]:
+        listed = {home["home_id"]: home for home in client.get(f"{API}/homes").json()["items"]}
+        found = [[listed[of.home], client.get(f"{API}/homes/{of.home}").json()] for of in (here, there)]
+        assert [{name: one[name] for name in texts} for one, _ in found] == [{name: other[name] for name in texts} for _, other in found]
+        return [{name: one[name] for name in texts} for one, _ in found]
+
+    operator = look_as(console, "operator")
+    assert shown(operator) == [texts, masked], "in clear while an incident of the home is open"
+    assert shown(look_as(console, "viewer")) == [masked, masked]
+    people = operator.post(f"{API}/homes/{there.home}/people", json={"reason": "回访 / call back"}).json()
+    assert {name: people[name] for name in texts} == texts
+
+
 def test_a_detail_keeps_a_devices_flags_and_not_its_peoples() -> None:
     assert masking.detail({"flags": ["tamper", "infirm"], "home": {"flags": ("infant",)}}) == {"flags": ["tamper"], "home": {"flags": []}}
 

@@ -190,18 +190,22 @@ def test_crews_are_free_busy_or_off_duty(console: Served, records: Records) -> N
     now = datetime.now(UTC)
     local_hour = (now.hour + 8) % 24
     records.crew("c", shift_start=f"{(local_hour + 6) % 24:02}:00", shift_end=f"{(local_hour + 7) % 24:02}:00")
-    records.order(records.incident(1), crew_id="b", state="assigned")
+    records.order(records.incident(1), crew_id="b", state="accepted")
+    told_ms = round(now.timestamp() * 1000)
     for crew_id in ("a", "b"):
-        records.put("crew_positions", crew_id=crew_id, lon=113.5, lat=28.5, coord_datum="GCJ-02", at_ms=T0)
+        records.put("crew_positions", crew_id=crew_id, lon=113.5, lat=28.5, coord_datum="GCJ-02", at_ms=told_ms)
     crews = {crew["crew_id"]: crew for crew in console.get("/api/v1/crews")["items"]}
     assert {name: crew["state"] for name, crew in crews.items()} == {"a": "free", "b": "busy", "c": "off_duty"}
     assert crews["b"]["order_no"] == "QX-260402-0001"
-    assert (crews["b"]["lon"], crews["b"]["coord_datum"], crews["b"]["position_ms"]) == (113.5, "GCJ-02", T0)
+    assert (crews["b"]["lon"], crews["b"]["coord_datum"], crews["b"]["position_ms"]) == (113.5, "GCJ-02", told_ms)
     assert (crews["a"]["lon"], crews["a"]["lat"], crews["a"]["position_ms"]) == (None, None, None), (
         "not on an order: where they are is theirs"
     )
     assert (crews["a"]["post_lon"], crews["a"]["post_datum"]) == (113.01, "WGS-84")
     assert crews["a"]["technicians"] == [{"technician_id": "a-A", "name": "李强", "phone": "sip:90001@sim.invalid"}]
+    records.change("crew_positions", "crew_id", "b", at_ms=told_ms - 31 * 60_000)
+    (old,) = [crew for crew in console.get("/api/v1/crews")["items"] if crew["crew_id"] == "b"]
+    assert (old["state"], old["lon"], old["lat"], old["position_ms"]) == ("busy", None, None, None), "where it was is not where it is"
     figures = console.get("/api/v1/overview")
     assert (figures["crews"], figures["crews_free"], figures["crews_busy"], figures["incidents_open"]) == (3, 1, 1, 1)
 

@@ -207,6 +207,8 @@ async def test_a_search_for_a_number_that_nobody_has_is_recorded_too(desk: Desk,
         ("云栖花园", "", "云栖花园", 2),
         ("4301000002", "home-0002", "43****0002", 1),
         ("home-0002", "home-0002", "home-0002", 1),
+        ("M00002", "home-0002", "M00002", 1),
+        ("qx-260402-2", "home-0002", "qx-260402-2", 1),
         ("没有的小区", "", "没有的小区", 0),
         ("1381234567", "", "13****4567", 0),
         ("0731-8888 66", "", "07****8866", 0),
@@ -216,6 +218,7 @@ async def test_a_search_for_a_number_that_nobody_has_is_recorded_too(desk: Desk,
 async def test_a_search_for_a_home_is_recorded(desk: Desk, records: Records, q: str, about: str, told: str, found: int) -> None:
     for number in (1, 2):
         records.home(number)
+    records.order(records.incident(2), 2)
     for who in (OPERATOR, VIEWER):
         await _found(desk, q, who)
     row = ("searched_by_address", about, {"asked": told, "found": found})
@@ -224,10 +227,9 @@ async def test_a_search_for_a_home_is_recorded(desk: Desk, records: Records, q: 
 
 
 async def test_a_search_for_no_home_is_not_recorded(desk: Desk, records: Records) -> None:
-    records.home(1)
-    incident = records.incident(1)
-    records.order(incident)
-    for q in ("qx-260402-1", str(incident), "M00001"):
+    incident = records.incident(1, home_id=None, place="M00009")
+    records.order(incident, home_id=None)
+    for q in ("qx-260402-1", str(incident)):
         assert await _found(desk, q), q
     assert records.db.execute("SELECT count(*) FROM audit").fetchone() == (0,)
 

@@ -1,6 +1,7 @@
 """The event stream of many: each is told what is his to see, masked by his rights, once, also over a lost connection."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -296,9 +297,10 @@ def test_where_a_crew_is_comes_while_it_works(start_console: Callable[..., Serve
     here, _ = city(records)
     viewer = look_as(console, "viewer")
     with watched(viewer) as frames:
-        records.change("crew_positions", "crew_id", here.crew, lon=113.25, at_ms=T0 + 5)
+        told_ms = round(time.time() * 1000)
+        records.change("crew_positions", "crew_id", here.crew, lon=113.25, at_ms=told_ms)
         told = up_to(frames, lambda frame: frame[0] == "crew")[-1][2]
-        assert (told["crew_id"], told["lon"], told["position_ms"]) == (here.crew, 113.25, T0 + 5)
+        assert (told["crew_id"], told["lon"], told["position_ms"]) == (here.crew, 113.25, told_ms)
         assert told == viewer.get("/api/v1/crews").json()["items"][0]
         records.change("work_orders", "order_id", here.order, state="archived", archived_ms=T0 + 6)
         assert up_to(frames, lambda frame: frame[0] == "crew")[-1][2]["lon"] is None

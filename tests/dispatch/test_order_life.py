@@ -264,6 +264,8 @@ async def test_a_crew_says_where_it_is_and_the_desk_ends_a_task(station: Station
     first = order_message()
     line.say(first)
     await line.until_taken(first)
+    (order,) = await records.rows("SELECT order_no FROM work_orders")
+    assert (await records.ask("accept", "mover-1", order_no=order["order_no"]))["asked"] == "done"
     assert (await records.ask("crew_position", "mover-1", crew_id="mover", **here))["asked"] == "done"
     assert (await records.ask("crew_position", "x", crew_id="none", lon=1, lat=1, coord_datum="WGS-84"))["reason"] == "no_such_crew"
     assert (await records.ask("crew_position", "x", crew_id="mover", lon=999, lat=1, coord_datum="WGS-84"))["reason"] == "bad_request"
@@ -278,22 +280,33 @@ async def test_a_crew_says_where_it_is_and_the_desk_ends_a_task(station: Station
     assert (await records.ask("task_done", "desk-7", task_id=str(task["task_id"])))["reason"] == "no_such_task"
 
 
-async def test_a_position_is_told_by_a_member_of_a_crew_at_work_and_only_the_newest_stays(
+async def test_a_position_is_told_on_shift_by_a_member_of_a_crew_at_work_and_only_the_newest_stays(
     station: Station, line: Line, records: Records
 ) -> None:
+    async def refused(who: str) -> str:
+        answer = await records.ask("crew_position", who, crew_id="C1", **there)
+        assert answer["asked"] == "refused", answer
+        assert answer["zh"]
+        assert answer["en"]
+        return str(answer["reason"])
+
     await records.crew("C1")
     there = {"lon": 112.9, "lat": 28.2, "coord_datum": "WGS-84"}
-    idle = await records.ask("crew_position", "C1-1", crew_id="C1", **there)
-    assert (idle["asked"], idle["reason"]) == ("refused", "no_order_under_way")
+    assert await refused("C1-1") == "no_order_under_way"
     message = order_message()
     line.say(message)
     await line.until_taken(message)
     await records.crew("C2")
-    stranger = await records.ask("crew_position", "C2-1", crew_id="C1", **there)
-    assert (stranger["asked"], stranger["reason"]) == ("refused", "not_your_crew")
+    assert await refused("C2-1") == "not_your_crew"
+    assert await refused("C1-1") == "no_order_under_way", "assigned: nobody of it has gone yet"
+    (order,) = await records.rows("SELECT order_no FROM work_orders")
+    assert (await records.ask("accept", "C1-1", order_no=order["order_no"]))["asked"] == "done"
+    await records.rows("UPDATE crews SET shift_start = '01:00', shift_end = '02:00' WHERE crew_id = 'C1' RETURNING 1")
+    assert await refused("C1-1") == "off_shift"
+    await records.rows("UPDATE crews SET shift_start = '00:00', shift_end = '24:00' WHERE crew_id = 'C1' RETURNING 1")
     assert await records.rows("SELECT crew_id FROM crew_positions") == []
     for lon in (112.91, 112.92):
         assert (await records.ask("crew_position", "C1-2", crew_id="C1", lon=lon, lat=28.21, coord_datum="WGS-84"))["asked"] == "done"
     assert await records.rows("SELECT crew_id, lon FROM crew_positions") == [{"crew_id": "C1", "lon": 112.92}]
     kept = await records.rows("SELECT body FROM requests WHERE kind = 'crew_position'")
-    assert [sorted(row["body"]) for row in kept] == [["coord_datum", "crew_id"]] * 4, "no way of a crew is kept"
+    assert [sorted(row["body"]) for row in kept] == [["coord_datum", "crew_id"]] * 6, "no way of a crew is kept"

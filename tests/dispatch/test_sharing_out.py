@@ -46,6 +46,19 @@ async def test_the_nearest_free_crew_on_duty_of_the_same_world(station: Station,
     assert await crew_of(records, await make(line, records, simulated=False)) == "real"
 
 
+@pytest.mark.parametrize(("age_ms", "goes"), [(30 * 60_000, "moved"), (30 * 60_000 + 1, "stationed")])
+async def test_a_crew_is_where_it_told_a_short_while_ago_and_then_at_its_post(
+    station: Station, line: Line, records: Records, age_ms: int, goes: str
+) -> None:
+    await records.crew("moved", 113.20)
+    await records.crew("stationed", 112.96)
+    await records.rows(
+        "INSERT INTO crew_positions (crew_id, lon, lat, coord_datum, at_ms) VALUES ('moved', 112.94, 28.23, 'WGS-84', %s) RETURNING 1",
+        MORNING_MS - age_ms,
+    )
+    assert await crew_of(records, await make(line, records)) == goes
+
+
 async def test_waiting_orders_get_the_crew_by_priority_then_age(station: Station, line: Line, records: Records, clock: ManualClock) -> None:
     visit = await make(line, records, order_kind="inspection", incident_kind="past_leak")
     old = await make(line, records)

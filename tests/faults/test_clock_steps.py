@@ -5,6 +5,7 @@ close.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,8 +25,8 @@ class SteppedClock(SystemClock):
 
     stepped_ms = 0
 
-    def now_ms(self) -> int:
-        return super().now_ms() + self.stepped_ms
+    def __init__(self) -> None:
+        super().__init__(wall=lambda: time.time_ns() + self.stepped_ms * 1_000_000)
 
 
 class SteppedTown(Town):

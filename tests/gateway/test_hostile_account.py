@@ -1,5 +1,6 @@
 """One account against the whole line, over a real broker and a real database: it is reported, bounded, and hides nobody's leak."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -33,17 +34,20 @@ def floods(ear: DispatchEar) -> set[object]:
     return {m.message_id for m in messages if isinstance(m, TaskMessage) and m.kind == "account_flooding"}
 
 
-async def test_a_flood_of_made_up_devices_and_garbage_hides_nobodys_leak(town: Town) -> None:
+async def test_a_flood_of_made_up_devices_and_garbage_on_both_lanes_hides_nobodys_leak(town: Town) -> None:
     town.enlist(2)
     await town.start()
     detector, meter = town.home(1)
     hostile = town.device(town.own("D", 2))
     dispatch = town.dispatch()
-    topic = topics.up(hostile.account, "alarm")
+    topic, telemetry = (topics.up(hostile.account, lane) for lane in ("alarm", "telemetry"))
     leak = None
     for number in range(ALARMS):
         if number == ALARMS // 2:
             leak = await detector.leak()
+        # Readings that say nothing of normal air, and now and then what nobody can read.
+        reading = hostile.item(state="fault")
+        hostile._paho.publish(telemetry, json.dumps(reading) if number % 10 == 0 else b"{", qos=1)
         payload = b'{"event":"leak","device_id":"made-up-%d","ts":%d,"boot":1,"seq":1}' % (number, number)
         if number % 100 == 99:
             await hostile.publish(topic, b"garbage %d" % number)
@@ -59,6 +63,10 @@ async def test_a_flood_of_made_up_devices_and_garbage_hides_nobodys_leak(town: T
     late = detector.item(event="fault")
     await detector.up("alarm", late)
     await detector.promised(late)
+    reading = hostile.item(state="fault")
+    await hostile.up("telemetry", reading)
+    view = town.line.state.devices.of(hostile.account)
+    await until(lambda: view.order == (1, reading["seq"]), "the last reading of the flood of telemetry is heard")
     await until(lambda: floods(dispatch), "the flood is reported")
     assert len(floods(dispatch)) == 1
     (kept,) = await town.rows("SELECT count(*) AS rows, sum(count) AS seen FROM quarantine")

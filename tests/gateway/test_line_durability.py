@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,8 +10,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
+from core import topics
 from core.errors import UserError
+from core.mqtt.link import RECEIVE_MAX
 from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.testing import TEMPLATE, TestBroker, reachable_folder, remove_folder
 from deploy.migrate import migrate
@@ -75,6 +79,10 @@ async def handled(town: Town, number: int, detector: DeviceClient, meter: Device
     assert order.home is not None
     assert order.home.contacts
     return order.incident_id
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def recorded(town: Town, incident_id: UUID) -> None:
@@ -143,6 +151,30 @@ async def test_the_watchman_walks_without_the_database(town: Town, own_postgres:
     close.due = None
     await until(lambda: any(command.command_id != first.command_id for command in meter.closes), "the next attempt")
     assert "database_away" in town.line.health().reasons
+
+
+async def test_an_open_incident_that_the_line_does_not_know_is_red_until_a_start_takes_it_in(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAS_SENTINEL_WATCH_EVERY_S", "0.05")
+    monkeypatch.setenv("GAS_SENTINEL_WATCH_GRACE_S", "0.05")
+    town.enlist(1)
+    await town.start()
+    incident_id = await handled(town, 1, *town.home(1))
+    await recorded(town, incident_id)
+    await town.stop()
+    # Over, when the line starts; open again in a database that somebody has put back.
+    await town.rows("UPDATE incidents SET state = 'closed', closed_ms = 1 RETURNING 1")
+    await town.start()
+    assert town.line.state.incidents == {}
+    await town.rows("UPDATE incidents SET state = 'open', closed_ms = NULL RETURNING 1")
+    await until(lambda: town.line.health().reasons == ("incident_unknown",), "health says that nobody watches over it")
+    await town.stop()
+    await town.start()
+    assert set(town.line.state.incidents) == {incident_id}
+    looks = metric("gas_line_watchman_looks_total", result="full")
+    await until(lambda: metric("gas_line_watchman_looks_total", result="full") >= looks + 10, "ten looks of the watchman")
+    assert "incident_unknown" not in town.line.health().reasons
 
 
 async def test_line_and_database_both_killed_and_the_line_alone_comes_back(town: Town, own_postgres: OwnPostgres) -> None:
@@ -280,14 +312,63 @@ async def test_both_gone_and_ten_thousand_repeats_then_a_new_home_leaks(town: To
     await dispatch.order(town.own("H", 2))
     assert detector.promises == []
     assert town.line.ledger.depth < 5_000
-    await until(lambda: town.line.alarm_link.held < 500, "the broker is answered by the window's rule")
+    await until(lambda: town.line.alarm_link.held == 0, "the broker is answered in time, though nothing is durable")
+    # What nobody has made durable is not out of sight.
+    red_s = town.line.state.settings.unprocessed_alarm_red_s
+    await until(lambda: metric("gas_line_oldest_unprocessed_alarm_seconds") > red_s, "the age of the oldest alarm is a figure")
+    health = town.line.health()
+    assert "alarms_waiting" in health.reasons
+    oldest = health.detail["oldest_unprocessed_alarm_s"]
+    assert isinstance(oldest, float)
+    assert oldest >= red_s
     await own_postgres.back()
     # Durable at last, so it is promised at last: by the database alone.
     await detector.promised(item)
     town.state.unlink()
     await town.healthy()
+    await until(lambda: metric("gas_line_oldest_unprocessed_alarm_seconds") == 0, "no alarm waits any more")
     await town.incident(1)
     await town.incident(2)
+
+
+async def test_with_both_gone_half_of_the_window_is_released_and_further_homes_are_heard(
+    town: Town, own_postgres: OwnPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Time releases nothing here, and no flood is kept away: what is left is the half of the window.
+    settings = town.settings().model_copy(update={"release_after_s": 3_600.0, "flood_items_per_s": 1e9})
+    monkeypatch.setattr(town, "settings", lambda: settings)
+    town.enlist(3)
+    await town.start()
+    loud, _ = town.home(1)
+    assert town.state is not None
+    await own_postgres.away()
+    shutil.rmtree(town.state)
+    town.state.write_text("not a folder")
+    before = metric("gas_line_released_total", lane="line", why="window")
+    # More than the broker sends ahead of our acknowledgements.
+    for _ in range(RECEIVE_MAX):
+        loud._paho.publish(topics.up(loud.account, "alarm"), json.dumps(loud.item(event="leak", ch4_lel=21.5)), qos=1)
+    await loud.leak()
+    last = []
+    for number in (2, 3):
+        detector, meter = town.home(number)
+        last.append((detector, await detector.leak()))
+        await meter.command()
+        assert detector.promises == []
+    sent = RECEIVE_MAX + 3
+    await until(
+        lambda: metric("gas_line_released_total", lane="line", why="window") - before >= sent - RECEIVE_MAX // 2,
+        "all beyond half of the window are released",
+    )
+    await until(lambda: town.line.alarm_link.held <= RECEIVE_MAX // 2, "the broker has heard of it")
+    assert loud.promises == []
+    await own_postgres.back()
+    for detector, item in last:
+        await detector.promised(item)
+    town.state.unlink()
+    await town.healthy()
+    for number in (1, 2, 3):
+        await town.incident(number)
 
 
 async def test_poison_under_held_acknowledgements_holds_nobody(town: Town, own_postgres: OwnPostgres) -> None:
@@ -297,21 +378,31 @@ async def test_poison_under_held_acknowledgements_holds_nobody(town: Town, own_p
     assert town.state is not None
     shutil.rmtree(town.state)
     town.state.write_text("not a folder")
-    loud, _ = town.home(1)
-    await loud.leak()
+    loud, loud_meter = town.home(1)
+    quiet, quiet_meter = town.home(2)
+    first = await loud.leak()
     for number in range(20):
         await loud.publish(f"gas/v1/{loud.account}/up/alarm", b"\xff{not json %d" % number)
-    await handled_without_promise(town)
+    second = await quiet.leak()
+    for meter in (loud_meter, quiet_meter):
+        await meter.command()
     await until(lambda: town.line.alarm_link.held == 0, "everything is acknowledged to the broker in time")
+    assert (loud.promises, quiet.promises) == ([], [])
     await own_postgres.back()
     town.state.unlink()
     await town.healthy()
-
-
-async def handled_without_promise(town: Town) -> None:
-    detector, meter = town.home(2)
-    await detector.leak()
-    await meter.command()
+    # Of what was readable nothing is lost, and nothing is doubled by what was not.
+    await loud.promised(first)
+    await quiet.promised(second)
+    await until(lambda: town.line.ledger.depth == 0, "everything is written")
+    for number, meter in ((1, loud_meter), (2, quiet_meter)):
+        incident = await town.incident(number)
+        assert incident["kind"] == "leak"
+        assert meter.closes[0].incident_id == incident["incident_id"]
+        await recorded(town, incident["incident_id"])
+    kinds = [row["kind"] for row in await town.rows("SELECT kind FROM incidents")]
+    assert kinds.count("leak") == 2
+    assert set(kinds) == {"leak", "garbled_alarm"}
 
 
 async def test_an_incident_that_the_database_has_keeps_its_id(town: Town, own_postgres: OwnPostgres) -> None:

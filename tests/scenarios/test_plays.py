@@ -39,8 +39,18 @@ def test_a_broken_play_that_is_only_late_did_not_turn_red_by_its_setting() -> No
     broken = Play("single-leak", broken=True)
     late = played(broken, 1, late=("call_within_a_second",))
     assert not late.as_it_should
-    assert "NO (red: call_within_a_second)" in "\n".join(result_table([late], "en"))
+    assert "NO (red: call_within_a_second; due: expected_household)" in "\n".join(result_table([late], "en"))
     assert played(broken, 1, "expected_household", late=("call_within_a_second",)).as_it_should
+
+
+def test_a_broken_play_must_be_red_by_all_that_its_scenario_names_not_because_it_was_cut_short() -> None:
+    cut = played(Play("single-leak", broken=True), 1, "expected_order")
+    assert not cut.as_it_should
+    assert "否 (违反：expected_order；应违反：expected_household)" in "\n".join(result_table([cut], "zh"))
+    half = played(Play("hub-down", broken=True), 1, "expected_order", "silence_is_unknown")
+    assert (half.as_it_should, half.missing) == (False, ("expected_conditions",))
+    assert played(Play("hub-down", broken=True), 1, "silence_is_unknown", "expected_conditions").as_it_should
+    assert played(Play("hub-down"), 0).missing == ()
 
 
 def test_a_play_without_a_report_is_never_as_it_should_be() -> None:
@@ -66,7 +76,7 @@ def test_the_table_has_a_line_a_scenario_with_its_figures_and_what_turned_red() 
     assert "14 / 90" in lines[1]
     assert "yes (expected_household)" in lines[1]
     assert "red: every_home_called" in lines[2]
-    assert "NO (green)" in lines[2]
+    assert "NO (green; due: every_home_called)" in lines[2]
     assert "no report (exit status 2)" in lines[3]
     assert "storm-50: 50 homes leaked, 50 incidents" in english
     assert "kill -9: line ×3" in english

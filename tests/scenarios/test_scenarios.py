@@ -8,7 +8,7 @@ Not judged here is the promised second: what a machine has left for each of seve
 and the benchmark of the loop judge it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -18,15 +18,8 @@ from simulator.scenarios import load, names
 
 _AT_ONCE = 3
 
-RED: Mapping[str, str] = {
-    "no-local-linkage": "leak_closes_valve",
-    "nobody-answers": "expected_household",
-    "noisy-sensor": "one_incident_one_order",
-    "single-leak": "expected_household",
-    "telemetry-only-leak": "leak_closes_valve",
-    "two-lanes": "one_incident_one_order",
-}
-"""What must be broken, at the least, under the broken setting of these: the five that the loop began with, and a quick one."""
+RED = ("no-local-linkage", "nobody-answers", "noisy-sensor", "single-leak", "telemetry-only-leak", "two-lanes")
+"""Played with their broken setting as well: the five that the loop began with, and a quick one. Their files say what it breaks."""
 
 WHOLE = the_plays((), short=True, broken=False)
 PLAYS = [*WHOLE, *(Play(name, broken=True) for name in RED)]
@@ -62,7 +55,6 @@ def test_everything_holds(plays: dict[Play, "Future[Played]"], play: Play) -> No
 def test_a_broken_setting_turns_the_report_red(plays: dict[Play, "Future[Played]"], play: Play) -> None:
     played = plays[play].result()
     assert played.as_it_should, f"{played.said}\n\n{_table(plays)}"
-    assert RED[play.name] in played.wrong, f"{played.said}\n\n{_table(plays)}"
 
 
 def test_nothing_is_lost_nor_doubled_while_every_part_is_killed(plays: dict[Play, "Future[Played]"]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,7 +10,7 @@ from simulator.report import Report
 from simulator.report.facts import CLOCKS, Canary, Counts, Facts, Incident, Span, Watched, most_at_once
 from simulator.report.figures import figure, percentile
 from simulator.report.truth import in_this_order
-from simulator.scenarios import Step, load
+from simulator.scenarios import FindingKey, Step, load, names
 from simulator.scenarios.expected import Expected
 from simulator.world.home import DevicePlace, HomePlan
 from simulator.world.record import Leak, ValveMove, WorldRecord
@@ -166,6 +166,20 @@ def test_each_expectation_is_green_when_seen_and_red_when_not(name: str) -> None
 def test_what_a_scenario_leaves_out_is_not_judged() -> None:
     keys = {finding.key for finding in Report.of(facts({})).findings}
     assert keys.isdisjoint(key for key, _, _ in JUDGED.values())
+
+
+def judged_of(name: str) -> set[str]:
+    """What a report of this scenario judges, whatever came of it."""
+    return {finding.key for finding in Report.of(replace(facts({}), scenario=load(name))).findings}
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_a_broken_setting_must_break_is_judged_in_its_scenario(name: str) -> None:
+    assert set(load(name).broken_finds) <= judged_of(name)
+
+
+def test_the_findings_that_a_scenario_may_name_are_those_that_reports_have() -> None:
+    assert set(get_args(FindingKey)) == set().union(*map(judged_of, names()))
 
 
 def storm(homes: int = 4, **changes: Any) -> Facts:

@@ -36,6 +36,9 @@ def test_each_scenario_is_valid_and_names_a_setting_that_breaks_it(name: str) ->
         assert words.zh
         assert words.en
     assert scenario.broken
+    assert scenario.broken_finds
+    # A broken play may be cut short: then no order came to its end, whatever the setting.
+    assert "expected_order" not in scenario.broken_finds
     assert all(key.startswith("GAS_SENTINEL_") for key in (*scenario.broken, *scenario.platform))
     assert scenario.watch_s + scenario.home.gather_shown_s < scenario.time_limit_s
     if scenario.expected.order == "archived":
@@ -79,6 +82,8 @@ def test_a_scenario_that_is_not_there_is_named_with_those_that_are() -> None:
         ({"registry_homes": 5}, "no more homes"),
         ({"home": {}, "steps": [{"do": "leak"}]}, "how much"),
         ({"ends": "watched"}, "watch_s"),
+        ({"broken_finds": ["expected_luck"]}, "broken_finds"),
+        ({"broken_finds": []}, "broken_finds"),
         ({"mixture": {"psm": 0.6, "slow_valve": 0.5}}, "more than one"),
     ],
 )
@@ -86,6 +91,13 @@ def test_a_file_that_makes_no_sense_is_refused(changes: dict[str, Any], named: s
     known = load("single-leak").model_dump()
     with pytest.raises(ValidationError, match=named):
         Scenario.model_validate({**known, **changes})
+
+
+def test_a_file_must_say_what_its_broken_setting_breaks() -> None:
+    known = load("single-leak").model_dump()
+    del known["broken_finds"]
+    with pytest.raises(ValidationError, match="broken_finds"):
+        Scenario.model_validate(known)
 
 
 def test_gas_escapes_when_a_step_says_so_and_else_at_once() -> None:

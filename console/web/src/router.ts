@@ -3,6 +3,7 @@
 import { shallowRef, watch } from "vue";
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
 import { refusalOf, type Refusal } from "./shared/api";
+import { unattended } from "./shared/attendance";
 import { language, t } from "./shared/i18n";
 import { fieldOnly, may, readSession, signedOutTo } from "./shared/session";
 import "./shared/routes";
@@ -68,5 +69,5 @@ export function allowed(right: Parameters<typeof may>[0] | undefined): boolean {
 
 signedOutTo(() => {
   const here = router.currentRoute.value;
-  if (!here.meta.open) void router.push({ path: "/signin", query: { to: here.fullPath, ended: "" } });
+  if (!here.meta.open) void router.push({ path: "/signin", query: { to: here.fullPath, ended: unattended() ? "unattended" : "" } });
 });

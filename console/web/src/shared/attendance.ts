@@ -1,14 +1,17 @@
-// Whether somebody sits at this page: a touch, a key, a wheel, a pointer that is moved. Opening the page is an act too.
+// Whether somebody sits at this page: a touch, a key, a wheel, a pointer that is moved; a click or a word that came without them, by
+// voice control or a screen reader. Opening the page is an act too.
 //
-//   idleMs()   how long nobody has done anything, ms
-//   actedAt    ref that moves with acts, at most once a second
+//   idleMs()       how long nobody has done anything, ms
+//   unattended()   nobody has for a minute
+//   actedAt        ref that moves with acts, at most once a second
 //
 // Every request says it (api.ts): what a page asks by itself keeps nobody signed in.
 
 import { shallowRef } from "vue";
 
-const KINDS = ["pointerdown", "pointermove", "touchstart", "keydown", "wheel"] as const;
+const KINDS = ["pointerdown", "pointermove", "touchstart", "keydown", "wheel", "click", "input"] as const;
 const MOMENT_MS = 1000;
+const UNATTENDED_MS = 60_000;
 
 const clocks = () => ({ monoMs: performance.now(), wallMs: Date.now() });
 
@@ -19,6 +22,8 @@ export function idleMs(): number {
   const at = clocks();
   return Math.max(0, at.monoMs - actedAt.value.monoMs, at.wallMs - actedAt.value.wallMs);
 }
+
+export const unattended = (): boolean => idleMs() > UNATTENDED_MS;
 
 let where = "";
 

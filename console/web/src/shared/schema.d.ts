@@ -525,7 +525,7 @@ export interface paths {
          * Find a home, device, order or incident · 查找
          * @description An address in any usual way of writing, or a number. Where an incident of a home is open, it stands before the home.
          *
-         *     A search for a home, by its address, a number or a telephone, is recorded.
+         *     A search for a home is recorded: by its address or a telephone, or by any number that leads to one, a device's or an order's too.
          *     An estate that was imported just now is found by its name after a minute; its homes are found by their numbers at once.
          */
         get: operations["search_api_v1_search_get"];
@@ -786,7 +786,9 @@ export interface paths {
         };
         /**
          * Who has a thing since the last handover · 负责人
-         * @description As the last handover that was taken says, of desks whose districts are all in scope; what it does not say is left out.
+         * @description As the last handover that was taken says, of desks whose districts are all in scope, and of any where you are named yourself.
+         *
+         *     What it does not say is left out. A kind (`holds:…`, `blind`) has an owner for each desk.
          */
         get: operations["read_owners_api_v1_handover_owners_get"];
         put?: never;
@@ -2470,7 +2472,7 @@ export interface components {
             order_no: string | null;
             /**
              * Lon
-             * @description where it is; null while it is not on shift and on an order, or has not told it
+             * @description where it is; null while it is not on shift and on an order, or has not told it for 30 min
              */
             lon: number | null;
             /** Lat */
@@ -3725,9 +3727,15 @@ export interface components {
              * @description WGS-84 or GCJ-02
              */
             coord_datum: string | null;
-            /** Meter Location */
+            /**
+             * Meter Location
+             * @description telephone numbers in it are masked as those of the contacts are
+             */
             meter_location: string | null;
-            /** Access Note */
+            /**
+             * Access Note
+             * @description telephone numbers in it are masked as those of the contacts are
+             */
             access_note: string | null;
             /**
              * Language
@@ -3832,9 +3840,15 @@ export interface components {
              * @description WGS-84 or GCJ-02
              */
             coord_datum: string | null;
-            /** Meter Location */
+            /**
+             * Meter Location
+             * @description telephone numbers in it are masked as those of the contacts are
+             */
             meter_location: string | null;
-            /** Access Note */
+            /**
+             * Access Note
+             * @description telephone numbers in it are masked as those of the contacts are
+             */
             access_note: string | null;
             /**
              * Language
@@ -5306,6 +5320,16 @@ export interface components {
              * @description who was rung for it, newest first, at most 50
              */
             called: components["schemas"]["Called"][];
+            /**
+             * Access Note
+             * @description with the telephone numbers in it
+             */
+            access_note: string | null;
+            /**
+             * Meter Location
+             * @description with the telephone numbers in it
+             */
+            meter_location: string | null;
         };
         /**
          * Person
@@ -5920,10 +5944,15 @@ export interface components {
             /** Display */
             display: string;
             /**
-             * Handover Id
-             * Format: uuid
+             * Desk
+             * @description which desk's handover named him: for a kind (`holds:…`, `blind`) he has what lies in its districts
              */
-            handover_id: string;
+            desk: string;
+            /**
+             * Handover Id
+             * @description null: a desk's that is not all in scope, and that you are named in
+             */
+            handover_id: string | null;
             /**
              * Taken Ms
              * @description Unix ms

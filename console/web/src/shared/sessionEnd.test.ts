@@ -12,15 +12,24 @@ import SessionEnd from "./SessionEnd.vue";
 const SERVER_MS = 1_795_340_000_000;
 const MINUTE_MS = 60_000;
 let app: App | null = null;
+let calls = 0;
+
+/** The server answers with the end and its own time, ms. */
+const answers = (times: () => [number, number]) =>
+  vi.stubGlobal("fetch", () => {
+    const [expires_ms, now_ms] = times();
+    return Promise.resolve(Response.json({ user: {}, rights: [], csrf: "word", expires_ms, now_ms, demo: false }));
+  });
 
 /** What the page says `laterMs` after the server said that so much is left, in a browser whose clock is `wrongMs` off. */
 async function said(leftMs: number, laterMs: number, wrongMs: number): Promise<string> {
   vi.setSystemTime(SERVER_MS + wrongMs);
   dispatchEvent(new Event("keydown"));
-  vi.stubGlobal("fetch", () => Promise.resolve(Response.json({ user: {}, rights: [], csrf: "word", expires_ms: SERVER_MS + leftMs, now_ms: SERVER_MS, demo: false })));
+  const began = performance.now();
+  answers(() => [SERVER_MS + leftMs, SERVER_MS + performance.now() - began]);
   await readSession(true);
   const root = document.body.appendChild(document.createElement("div"));
-  app = createApp(SessionEnd);
+  app = createApp(SessionEnd, { onCall: () => (calls += 1) });
   app.use(i18n).mount(root);
   await vi.advanceTimersByTimeAsync(laterMs);
   await nextTick();
@@ -30,6 +39,7 @@ async function said(leftMs: number, laterMs: number, wrongMs: number): Promise<s
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date", "performance", "setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
   setLanguage("zh");
+  calls = 0;
 });
 afterEach(() => {
   app?.unmount();
@@ -61,6 +71,44 @@ describe("the end of a sign-in", () => {
     await vi.advanceTimersByTimeAsync(0);
     await nextTick();
     expect([asked, document.body.textContent]).toEqual([["0"], ""]);
+  });
+});
+
+describe("who watches a page without a touch", () => {
+  const later = async (ms: number) => {
+    await vi.advanceTimersByTimeAsync(ms);
+    await nextTick();
+  };
+
+  it("is called while the warning stands, and not once it was heard", async () => {
+    await said(12 * MINUTE_MS, 2 * MINUTE_MS, 0);
+    expect([calls, document.body.textContent]).toEqual([0, ""]);
+    await later(MINUTE_MS);
+    expect([calls, document.body.textContent]).toEqual([2, expect.stringContaining("长时间无人操作")]);
+    const began = performance.now();
+    answers(() => [SERVER_MS + 30 * MINUTE_MS, SERVER_MS + performance.now() - began]);
+    dispatchEvent(new Event("click"));
+    await later(2 * MINUTE_MS);
+    expect([calls, document.body.textContent]).toEqual([2, ""]);
+  });
+
+  it("is not called, nor told to sign in again, by an end that his own work puts off", async () => {
+    let acted = performance.now();
+    await said(15 * MINUTE_MS, 0, 0);
+    answers(() => [acted + 15 * MINUTE_MS, performance.now()]);
+    const told = new Set<string>();
+    for (let second = 10; second <= 60 * 60; second += 10) {
+      await later(10_000);
+      told.add(document.body.textContent ?? "");
+      if (second % 110 === 0) {
+        acted = performance.now();
+        dispatchEvent(new Event("input"));
+      }
+    }
+    expect([calls, [...told]]).toEqual([0, [""]]);
+    answers(() => [SERVER_MS + 9 * MINUTE_MS, SERVER_MS]);
+    await later(5 * MINUTE_MS);
+    expect(document.body.textContent).not.toBe("");
   });
 });
 

@@ -9,6 +9,9 @@ export const BLIND = "blind";
 export const PROMISES = "promises";
 export const holdsOf = (kind: string): string => `holds:${kind}`;
 
+/** Whether a desk (its districts, comma between; `*` for all) answers for a district. */
+export const covers = (desk: string, district: string | undefined): boolean => desk === "*" || (district !== undefined && desk.split(",").includes(district));
+
 export interface Owned {
   thing: string;
   owner?: string | null;

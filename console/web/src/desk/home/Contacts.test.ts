@@ -15,6 +15,21 @@ const home = {
 const clear = { home_id: "H1", contacts: [{ position: 1, name: "周敏", role: "resident", phone: "+8613800001234" }], called: [] };
 
 describe("the contacts of a home", () => {
+  it("and the numbers in its texts are shown together", async () => {
+    const masked = { ...home, contacts: [], access_note: "门禁找 138****1234", meter_location: "厨房" };
+    const found = { ...clear, contacts: [], access_note: "门禁找 13800001234", meter_location: "厨房" };
+    const on = await stage(Contacts, { home: masked }, { "POST /homes/H1/people": found }, { rights: ["read", "unmask"] });
+    on.press("查看姓名与电话");
+    await until(() => expect(document.querySelector(".el-dialog")).not.toBeNull());
+    on.write("查看的理由", "上门前核对");
+    await until(() => expect(on.find<HTMLButtonElement>(".el-dialog [type=submit]").disabled).toBe(false));
+    on.find<HTMLButtonElement>(".el-dialog [type=submit]").click();
+    await until(() => expect(on.find("dl").textContent).toContain("13800001234"));
+    expect(on.find("dl").textContent).not.toContain("厨房");
+    on.press("重新遮盖");
+    await until(() => expect(on.says("13800001234")).toBe(false));
+  });
+
   it("are masked, and shown for a reason that is sent with the asking", async () => {
     const on = await stage(Contacts, { home }, { "POST /homes/H1/people": clear }, { rights: ["read", "unmask"] });
     expect(on.says("周**")).toBe(true);

@@ -13,7 +13,7 @@ const hold = (why: string) => ({
 
 it("says why a hold was lifted in words, and what a person wrote as it stands", async () => {
   const whys = ["closed_without_gas", "order archived", "credit 20.00", "passed on to 0b7d7bb4-8a43-4c5e-9c29-6f1a2b3c4d5e", "立管已修好 / riser repaired", "W-7"];
-  await stage(Holds, { homeId: "H1", holds: whys.map(hold) }, {}, { rights: ["read"] });
+  await stage(Holds, { homeId: "H1", district: "430102", holds: whys.map(hold) }, {}, { rights: ["read"] });
   const said = () => [...document.querySelectorAll("li")].map((each) => each.textContent?.split("T1 ")[1]?.trim());
   await until(() => expect(said()).toEqual(["未复气，阀门保持切断", "抢修单已归档", "余额 20.00 元", "转由新的事件保持", "立管已修好", "W-7"]));
   setLanguage("en");

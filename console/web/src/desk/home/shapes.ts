@@ -6,3 +6,4 @@ type Schemas = components["schemas"];
 
 export type HomeCondition = Schemas["HomeCondition"];
 export type Contact = Schemas["Contact"];
+export type People = Schemas["People"];
