@@ -12,7 +12,7 @@ from alarm_engine import metrics
 from alarm_engine.forgotten_closes import ForgottenCloses
 from alarm_engine.hold_book import HoldBook
 from alarm_engine.incident import CommandRecord, Incident
-from alarm_engine.judgement.leak import blind_over_set_point, leak_grounds, says_normal
+from alarm_engine.judgement.leak import blind_over_set_point, leak_grounds, says_clear, says_normal
 from alarm_engine.leaks import Leaks
 from alarm_engine.openings import Openings
 from alarm_engine.record import alarm_row, event
@@ -193,6 +193,8 @@ class Engine:
             return
         if normal:
             incident.cleared = True
+            if says_clear(item, self.set_point(placed.home)):
+                incident.clear.add(item.device_id)
         if measured and item.ch4_lel is not None:
             self.valves.watch.room(incident, item.device_id, item.ch4_lel, item.received_ms)
 

@@ -145,6 +145,8 @@ class Incident:
     attempts: int = 0
     valve_messages: int = 0
     cleared: bool = False
+    clear: set[str] = field(default_factory=set)
+    """Detectors whose room was clear since they last reported a leak: the next one of theirs is a new one."""
     said_again: float = float("-inf")
     told: ValveFacts | None = None
     """What dispatch was told last; None when that was before this process started."""
@@ -231,18 +233,20 @@ class Incident:
 
     def memory(self) -> dict[str, Any]:
         """What is in no row and shall be known after a restart; JSON."""
-        return {name: getattr(self, name) for name in ("attempts", "valve_messages", "cleared", "last_leak_ms")}
+        kept = {name: getattr(self, name) for name in ("attempts", "valve_messages", "cleared", "last_leak_ms")}
+        return {**kept, "clear": sorted(self.clear)}
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Take up what :meth:`memory` gave in an earlier life; a row that is younger is not set back."""
         self.attempts = max(self.attempts, int(memory.get("attempts", 0)))
         self.valve_messages = max(self.valve_messages, int(memory.get("valve_messages", 0)))
         self.cleared = bool(memory.get("cleared", self.cleared))
+        self.clear = set(memory.get("clear", self.clear))
         self.last_leak_ms = max(self.last_leak_ms, int(memory.get("last_leak_ms", 0)))
 
 
 _NOT_STORED = frozenset(
-    {"close", "opening", "attempts", "valve_messages", "cleared", "said_again", "told", "ask_due", "room_due", "outcome"}
+    {"close", "opening", "attempts", "valve_messages", "cleared", "clear", "said_again", "told", "ask_due", "room_due", "outcome"}
 )
 _INCIDENT_COLUMNS = tuple(name.name for name in fields(Incident) if name.name not in _NOT_STORED)
 

@@ -4,6 +4,7 @@ Repeats, the device's past and its clock are looked at behind the close, never i
 """
 
 import time
+from typing import Literal
 from uuid import UUID
 
 from alarm_engine import metrics
@@ -220,12 +221,14 @@ class Leaks:
             self._noted(item, lane, incident, flags, done)
             return
         returned = incident.cleared
+        after = _after(item, incident, sent)
         incident.last_leak_ms = item.received_ms
         incident.cleared = False
-        if returned or sent is not None:
-            rows.events.append(
-                event(incident.incident_id, item.received_ms, "leak_again", ch4_lel=item.ch4_lel, lane=lane, device_id=item.device_id)
-            )
+        incident.clear.discard(item.device_id)
+        if returned or after is not None or sent is not None:
+            said = {"ch4_lel": item.ch4_lel, "lane": lane, "device_id": item.device_id, "after": after}
+            # Items of one message have one time: a new leak is an entry of its own beside what lasted before it.
+            rows.events.append(event(incident.incident_id, item.received_ms, "leak_again", actor="line", mark=after or "", **said))
         if sent is not None:
             exchanged = incident.meter_id not in (None, sent.device_id)
             if exchanged:
@@ -274,6 +277,16 @@ class Leaks:
         message = leak_again_message(incident, at_ms, ch4_lel)
         self._state.down.station(message)
         rows.outbox.append(outbox_row(message))
+
+
+def _after(item: LeakItem, incident: Incident, sent: CommandRecord | None) -> Literal["opened", "clear"] | None:
+    """What makes this a new leak of an incident that goes on: its valve was open again, or the room of its detector was clear.
+
+    None: the same leak lasts, also where a close that failed is tried once more because of it.
+    """
+    if sent is not None and (incident.valve == "opened" or (incident.opening is not None and incident.opening.under_way)):
+        return "opened"
+    return "clear" if item.device_id in incident.clear else None
 
 
 def _place(kind: IncidentKind, item: Item, home: Home | None) -> str:

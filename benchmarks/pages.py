@@ -8,6 +8,7 @@ on this machine at the lowest priority. Prints figures and judges nothing.
 
 import argparse
 import copy
+import itertools
 import json
 import os
 import secrets
@@ -26,7 +27,7 @@ from typing import Any, Final
 
 import httpx
 import uvloop
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from benchmarks.leaks import LeakingHomes, Times
 from benchmarks.platform_stage import HomeOnAir, RunningPlatform, quiet_platform
@@ -209,6 +210,50 @@ def beside_browsers(platform: RunningPlatform, people: People, seats: int, homes
     return Spread.of([1e3 * each for each in times.closes])
 
 
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """A platform with homes that have not leaked yet, people before a browser, and the table that is being filled."""
+
+    platform: RunningPlatform
+    people: People
+    homes: Iterator[HomeOnAir]
+    table: list[tuple[str, Spread]]
+
+    def some(self, count: int) -> list[HomeOnAir]:
+        """So many homes, none of them twice."""
+        return list(itertools.islice(self.homes, count))
+
+    def seen(self) -> None:
+        """How soon an incident stands on the wall."""
+        self.table.append(("detector's message -> incident on the wall, 20 leaks", seen_after(self.platform, self.people, self.some(20))))
+
+    def views(self, incidents: int, rounds: int) -> None:
+        """The first views, the pages in turn, so that what the leaks leave to do falls on each alike."""
+        leak(self.platform, self.some(incidents), _STORM_SPACING_S)
+        found = [{path: self.people.first_view(path) for path in _READY} for _ in range(rounds)]
+        for path in _READY:
+            what = f"first view of {path}, nothing cached, {incidents:,} incidents open, {rounds} times"
+            self.table.append((what, Spread.of([each[path] for each in found])))
+
+    def watched(self, seats: int) -> None:
+        """Leaks with nobody and with so many seats watching, in turn."""
+        rounds: dict[int, list[tuple[Spread, int]]] = {0: [], seats: []}
+        for watching in (0, seats) * _ROUNDS:
+            rounds[watching].append(beside_seats(self.platform, self.people, watching, self.some(_LEAKS)))
+        for watching, found in rounds.items():
+            told = round(statistics.mean(told for _, told in found))
+            what = f"{_LEAKS} leaks, {watching} watching (each was told of {told} incident events), medians of {_ROUNDS} rounds in turn"
+            self.table.append((f"leak -> close at the meter, {what}", Spread.typical([spread for spread, _ in found])))
+
+    def drawn(self, play: Playwright, seats: int) -> None:
+        """Leaks while so many browsers draw."""
+        with _at_lowest_priority(find()) as program:
+            screens = play.chromium.launch(executable_path=program, args=list(OPTIONS))
+            spread = beside_browsers(self.platform, self.people.elsewhere(screens), seats, self.some(_LEAKS))
+            screens.close()
+        self.table.append((f"the same beside {seats} browsers that draw on these cores at the lowest priority", spread))
+
+
 def main() -> int:
     """Exit status 0, or 2 with what to do."""
     parser = argparse.ArgumentParser(
@@ -217,32 +262,25 @@ def main() -> int:
     parser.add_argument("--homes", type=int, default=192_000, help="registered homes · 登记户数")
     parser.add_argument("--incidents", type=int, default=1_000, help="open incidents at the first view · 首屏时未结束事件数")
     parser.add_argument("--seats", type=int, default=10, help="people who watch · 同时观看人数")
+    parser.add_argument("--views", type=int, metavar="N", help="the first views alone, N of each page · 只测首屏，每页 N 次")
     options = parser.parse_args()
     terminal = Terminal(spoken_language())
     configure("benchmark", "error")
+    table: list[tuple[str, Spread]] = []
     try:
         terminal.say(f"启动 {options.homes} 户的平台…", f"starting a platform with {options.homes:,} homes ...")
         with quiet_platform(options.homes) as platform, sync_playwright() as play:
             browser = play.chromium.launch(executable_path=find(), args=list(OPTIONS))
-            people = People(browser, platform.line)
-            homes = iter(platform.homes)
-
-            def some(count: int) -> list[HomeOnAir]:
-                return [next(homes) for _ in range(count)]
-
-            terminal.say("逐起泄漏，观察大屏…", "leaks one by one, seen on the wall ...")
-            seen = seen_after(platform, people, some(20))
-            terminal.say(f"{options.incidents} 户泄漏…", f"{options.incidents:,} homes leak ...")
-            leak(platform, some(options.incidents), _STORM_SPACING_S)
-            views = {path: Spread.of([people.first_view(path) for _ in range(_ROUNDS)]) for path in _READY}
-            terminal.say("观看人数与关阀时延…", "leaks beside people who watch ...")
-            watched: dict[int, list[tuple[Spread, int]]] = {0: [], options.seats: []}
-            for seats in (0, options.seats) * _ROUNDS:
-                watched[seats].append(beside_seats(platform, people, seats, some(_LEAKS)))
-            with _at_lowest_priority(find()) as program:
-                screens = play.chromium.launch(executable_path=program, args=list(OPTIONS))
-                drawn = beside_browsers(platform, people.elsewhere(screens), options.seats, some(_LEAKS))
-                screens.close()
+            measuring = Measuring(platform, People(browser, platform.line), iter(platform.homes), table)
+            if options.views is None:
+                terminal.say("逐起泄漏，观察大屏…", "leaks one by one, seen on the wall ...")
+                measuring.seen()
+            terminal.say(f"{options.incidents} 户泄漏，然后首屏…", f"{options.incidents:,} homes leak, then the first views ...")
+            measuring.views(options.incidents, options.views or _ROUNDS)
+            if options.views is None:
+                terminal.say("观看人数与关阀时延…", "leaks beside people who watch ...")
+                measuring.watched(options.seats)
+                measuring.drawn(play, options.seats)
             browser.close()
     except UserError as error:
         terminal.refuse(error)
@@ -254,15 +292,8 @@ def main() -> int:
         return 130
     print(f"{os.cpu_count()} cores; {options.homes:,} homes; ms, p50 / p99 / longest.\n")
     print("| what | ms |\n|---|---|")
-    print(f"| detector's message -> incident on the wall, 20 leaks | {seen} |")
-    for path, spread in views.items():
-        print(f"| first view of {path}, nothing cached, {options.incidents:,} incidents open | {spread} |")
-    for seats, rounds in watched.items():
-        told = round(statistics.mean(told for _, told in rounds))
-        what = f"{_LEAKS} leaks, {seats} watching (each was told of {told} incident events), medians of {_ROUNDS} rounds in turn"
-        print(f"| leak -> close at the meter, {what} | {Spread.typical([spread for spread, _ in rounds])} |")
-    print(f"| the same beside {options.seats} browsers that draw on these cores at the lowest priority | {drawn} |")
-    print(f"\nfirst view of the wall : sign-in page = {views['/wall'].p50 / views['/signin'].p50:.1f}")
+    for what, spread in table:
+        print(f"| {what} | {spread} |")
     return 0
 
 

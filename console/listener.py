@@ -7,7 +7,11 @@ import psycopg
 from psycopg import sql
 from structlog import get_logger
 
-_PROBE_SECONDS = 5.0
+from console.silence import answers_within
+
+# Together less than the 3 s within which whoever watches is to be told that nothing is heard any more.
+_PROBE_SECONDS = 0.5
+_ANSWER_SECONDS = 2.0
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 _log = get_logger()
 
@@ -41,7 +45,8 @@ class Listener:
                     self._dsn, autocommit=True, connect_timeout=2, keepalives_idle=5, keepalives_interval=2, keepalives_count=2
                 )
                 async with connection:
-                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+                    with answers_within(connection, _ANSWER_SECONDS):
+                        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
                     failures = 0
                     self._state(True)
                     await self._listen(connection)
@@ -57,4 +62,5 @@ class Listener:
             async for notice in connection.notifies(timeout=_PROBE_SECONDS):
                 self._heard(notice.payload)
             # A connection that nobody closed may still lead nowhere.
-            await connection.execute("SELECT 1")
+            with answers_within(connection, _ANSWER_SECONDS):
+                await connection.execute("SELECT 1")

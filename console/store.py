@@ -11,12 +11,15 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from console.silence import answers_within
 from core.errors import GasSentinelError
 
 Row = dict[str, Any]
 _Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 _WAIT_SECONDS = 2.0
+# Longer than a statement may take there: a server that answers says so itself.
+_ANSWER_SECONDS = 7.0
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TooManyRequests)
 
 
@@ -82,16 +85,22 @@ def _pool(dsn: str, name: str, size: int, options: str) -> _Pool:
         timeout=_WAIT_SECONDS,
         # The pool's own retries grow to minutes; given up at once, the next reader tries again by itself.
         reconnect_timeout=0.5,
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         name=name,
         open=False,
     )
+
+
+async def _check(connection: psycopg.AsyncConnection[DictRow]) -> None:
+    with answers_within(connection, _WAIT_SECONDS):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 @asynccontextmanager
 async def _borrowed(pool: _Pool) -> AsyncIterator[psycopg.AsyncConnection[DictRow]]:
     try:
         async with pool.connection() as connection:
-            yield connection
+            with answers_within(connection, _ANSWER_SECONDS):
+                yield connection
     except _AWAY as error:
         raise DatabaseAway(str(error).splitlines()[0] if str(error) else type(error).__name__) from error

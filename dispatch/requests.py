@@ -203,20 +203,36 @@ class Requests:
 
     async def _timed(self, connection: Connection, asked: Asked, order: orders.Row) -> Asked:
         """With the time at which it was done. What was measured before the last leak says nothing of the place as it is."""
-        if not asked.told:
-            return asked
-        at_ms = true_time(asked.body.happened_ms, order["created_ms"], asked.now_ms)
-        if isinstance(at_ms, Reason):
-            raise Refused(at_ms)
-        if asked.kind in _MEASURED:
-            row = {"order_id": order["order_id"], "happened_ms": at_ms}
-            found = await (await connection.execute(requests_sql.LEAK_SINCE, row)).fetchone()
-            if found is not None and found["found"]:
-                raise Refused(REASONS["leak_since_then"])
-        if asked.kind == "tightness_test" and at_ms < (order["test_ms"] or 0):
+        if asked.told:
+            at_ms = true_time(asked.body.happened_ms, order["created_ms"], asked.now_ms)
+            if isinstance(at_ms, Reason):
+                raise Refused(at_ms)
+            asked = replace(asked, at_ms=at_ms)
+        if isinstance(asked.body, TightnessTest) or (asked.told and asked.kind in _MEASURED):
+            await self._check_since_leak(connection, asked, order)
+        if asked.told and asked.kind == "tightness_test" and asked.at_ms < (order["test_ms"] or 0):
             # The desk entered one on his behalf in between: the newer one stands.
             raise Refused(REASONS["later_test_known"])
-        return replace(asked, at_ms=at_ms)
+        return asked
+
+    @staticmethod
+    async def _check_since_leak(connection: Connection, asked: Asked, order: orders.Row) -> None:
+        """Refuses what was measured before the last leak, and a test that was begun before it.
+
+        Pressures that the desk enters count from when it enters them: a test is taken to have begun no earlier than it did. Simulated
+        crews say in seconds what takes minutes.
+        """
+        row = {"order_id": order["order_id"]}
+        found = await (await connection.execute(requests_sql.LAST_LEAK, row)).fetchone()
+        leak_ms = None if found is None else found["said_ms"]
+        if leak_ms is None:
+            return
+        if asked.told and asked.at_ms < leak_ms:
+            raise Refused(REASONS["leak_since_then"])
+        if isinstance(asked.body, TightnessTest) and (asked.told or not order["simulated"]):
+            begun_ms = asked.at_ms - round(asked.body.minutes * 60_000)
+            if begun_ms < leak_ms:
+                raise Refused(REASONS["leak_during_test"])
 
     async def _facts(
         self, connection: Connection, asked: Asked, body: AtOrder, order: orders.Row

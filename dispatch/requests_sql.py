@@ -35,9 +35,8 @@ ON CONFLICT (crew_id) DO UPDATE SET lon = excluded.lon, lat = excluded.lat, coor
 WHERE crew_positions.at_ms <= excluded.at_ms
 """
 
-LEAK_SINCE: Final = """
-SELECT EXISTS (SELECT FROM order_steps WHERE order_id = %(order_id)s AND event = 'leak_again'
-               AND (detail ->> 'said_ms')::bigint > %(happened_ms)s) AS found
+LAST_LEAK: Final = """
+SELECT max((detail ->> 'said_ms')::bigint) AS said_ms FROM order_steps WHERE order_id = %(order_id)s AND event = 'leak_again'
 """
 
 TOLD_BEFORE: Final = """

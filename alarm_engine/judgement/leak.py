@@ -10,6 +10,7 @@ from core.items import AlarmItem, DetectorReading
 Grounds = Literal["event", "state", "set_point"]
 
 _NOT_MEASURING: Final = frozenset({"preheat", "self_test"})
+_CLEAR_BELOW: Final = 0.5
 
 
 def leak_grounds(item: DetectorReading | AlarmItem, set_point_lel: float) -> Grounds | None:
@@ -39,3 +40,12 @@ def says_normal(item: DetectorReading | AlarmItem, set_point_lel: float) -> bool
     if isinstance(item, AlarmItem):
         return item.event == "leak_cleared" and (item.ch4_lel is None or item.ch4_lel < set_point_lel)
     return item.state == "normal" and item.ch4_lel is not None and item.ch4_lel < set_point_lel
+
+
+def says_clear(item: DetectorReading | AlarmItem, set_point_lel: float) -> bool:
+    """Whether a leak after this is a new one: the detector says so itself, or reads less than half the set-point.
+
+    A reading that hovers about the set-point is one leak that lasts.
+    """
+    half = item.ch4_lel is not None and item.ch4_lel < _CLEAR_BELOW * set_point_lel
+    return says_normal(item, set_point_lel) and (isinstance(item, AlarmItem) or half)

@@ -7,6 +7,7 @@ in must go on seeing that the database is away. Refuses to know routes and HTTP.
 import asyncio
 import contextlib
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final
 
 from structlog import get_logger
@@ -98,14 +99,14 @@ class Access:
         if session is None:
             return None
         if idle_ms is None:
-            return session.now()
+            return replace(session.now(), origin=origin)
         acted_ms = self.clock.now_ms() - max(0, idle_ms)
         if acted_ms - session.stored_ms > TOUCH_MS:
             # Before it is tried: a database that is away is not to hold up every request.
             session.stored_ms = acted_ms
             with contextlib.suppress(DatabaseAway):
                 await self.sessions.touch(hashed, acted_ms)
-        return session.seen(acted_ms)
+        return replace(session.seen(acted_ms), origin=origin)
 
     async def of_token(self, value: str, origin: str, *, here: bool) -> Who | None:
         """Who has a token. The platform's own is good at this machine alone (``here``). Raises DatabaseAway."""
@@ -116,12 +117,13 @@ class Access:
         hashed, now_ms = digest(value), self.clock.now_ms()
         known = self._tokens.get(hashed)
         if known is not None and now_ms - known[0] < _FRESH_MS and known[1].expires_ms > now_ms:
-            return known[1]
+            # Known from wherever it was used last; what is asked now comes from here.
+            return replace(known[1], origin=origin)
         try:
             found = await self.tokens.find(value, origin, now_ms)
         except DatabaseAway:
             if known is not None and now_ms - known[0] < _STALE_MS and known[1].expires_ms > now_ms:
-                return known[1]
+                return replace(known[1], origin=origin)
             raise
         self._tokens.pop(hashed, None)
         if found is not None:
@@ -142,7 +144,7 @@ class Access:
         """Somebody who only listens, as he is now; None once he is signed out. Asking it is no activity of his. Raises DatabaseAway."""
         if who.via != "token":
             session = await self._session(who.credential, who.origin)
-            return None if session is None else session.now()
+            return None if session is None else replace(session.now(), origin=who.origin)
         if self.is_platform(who):
             return who
         return who if await self.tokens.in_use(who.credential, self.clock.now_ms()) else None

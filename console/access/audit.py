@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, Field
 
 from console import masking
+from console.access.in_scope import CALL_IN_SCOPE
+from console.access.scope import home_id_in_scope, order_in_scope
 from console.access.who import Who
 from console.store import Store
 from core.clock import Clock
@@ -65,12 +67,21 @@ _NOTE = """
     INSERT INTO audit (at_ms, who, via, what, about, reason, origin, detail)
     VALUES (%(at_ms)s, %(who)s, %(via)s, %(what)s, %(about)s, %(reason)s, %(origin)s, %(detail)s)"""
 
-AUDIT = """
+# By the home, call or order that it is about; what is of no home (signing in, users, tokens, exports, searches that found several or none)
+# is read by every reader.
+_IN_SCOPE: Final = f"""
+    {home_id_in_scope("audit.about")}
+    AND NOT EXISTS (SELECT FROM calls WHERE audit.what = 'recording_heard' AND NOT {CALL_IN_SCOPE} AND calls.call_id =
+                        CASE WHEN audit.what = 'recording_heard' AND audit.about ~ '^[0-9a-f-]{{36}}$' THEN audit.about::uuid END)
+    AND NOT EXISTS (SELECT FROM work_orders WHERE audit.what = 'picture_seen' AND work_orders.order_no = audit.detail ->> 'order_no'
+                                              AND NOT {order_in_scope()})"""
+AUDIT = f"""
     SELECT audit_no, at_ms, who, via, what, about, reason, origin, detail FROM audit
     WHERE (%(after)s::bigint IS NULL OR audit_no < %(after)s)
       AND (%(who)s::text IS NULL OR who = %(who)s)
       AND (%(what)s::text IS NULL OR what = %(what)s)
       AND (%(about)s::text IS NULL OR about = %(about)s)
+      AND {_IN_SCOPE}
     ORDER BY audit_no DESC LIMIT %(rows)s"""
 
 

@@ -14,7 +14,8 @@ _KEY: Final = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"},
-    "description": "the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次",
+    "description": "the same key gives the same answer for 24 h, and the change is made once; a token or link is told once"
+    " · 重复提交只执行一次；令牌与密码链接只显示一次",
 }
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _CHANGES: Final = frozenset({"post", "put", "patch", "delete"})

@@ -78,6 +78,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         body = await _whole(receive)
+        if body is None:
+            # Cut off on the way: nobody is left to be answered, and what came of it must not stand for the whole under its key.
+            return
         owner = f"user:{who.user_id}" if who.user_id is not None else f"{who.via}:{who.name}"
         now_ms = access.clock.now_ms()
         await access.once.answer(self._app, scope, _again(body, receive), send, owner=owner, key=checked(key), body=body, now_ms=now_ms)
@@ -207,12 +210,13 @@ def _too_large(limit: int) -> Problem:
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"请求内容超过 {size}", f"the request is larger than {size}")
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _whole(receive: Receive) -> bytes | None:
+    """The body to its end; None where it was cut off before."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return bytes(body)
+            return None
         body.extend(message.get("body", b""))
         if not message.get("more_body", False):
             return bytes(body)

@@ -1,7 +1,8 @@
 """The same change asked for twice is made once: header ``Idempotency-Key``, and the first answer for whoever asks again.
 
 Decides when an answer is kept (what the platform decided), and when not: a fault, so that the next try may succeed, and what nobody may
-store (``Cache-Control: no-store``: names and numbers in clear, which are only looked at and may be looked at again). A request that is
+store (``Cache-Control: no-store``: names and numbers in clear, which are only looked at and may be looked at again; tokens and links, which
+are told once: who asks again is told that the thing is there already, and makes a new one). A request that is
 put before a station while such a key is answered has an id that follows from the key, so that not even a crash in between doubles it.
 """
 

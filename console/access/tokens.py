@@ -106,7 +106,12 @@ class Tokens:
         except psycopg.errors.UniqueViolation:
             made = []
         if not made:
-            raise conflict("name_taken", "已有同名的用户或有效令牌", "a user or a token in use has this name")
+            raise conflict(
+                "name_taken",
+                "已有同名的用户或有效令牌；如果刚才已新建而没有见到令牌，请撤销它，再新建一个",
+                "a user or a token in use has this name; if you have just made this token and did not see its value, revoke it "
+                "and make a new one",
+            )
         return MadeToken(**made[0], token=value)
 
     async def end(self, token_id: UUID, ended_by: str, now_ms: int) -> Token:

@@ -45,16 +45,42 @@ _MAKE = """
            %(made_by)s, %(now_ms)s
     WHERE NOT (%(first)s AND EXISTS (SELECT FROM users)) RETURNING user_id"""
 _NAME_OF_TOKEN = "SELECT 1 AS one FROM api_tokens WHERE name = %(name)s AND ended_ms IS NULL"  # noqa: S105  a name
+# What is left out is taken from the row as it is once it is locked: somebody else may have changed it since it was read. Whoever might
+# leave nobody to manage users waits, by the lock on all who can, until another who does the same is through.
 _CHANGE = """
-    UPDATE users SET display = %(display)s, roles = %(roles)s, districts = %(districts)s, technician_id = %(technician_id)s,
-           language = %(language)s, changed_ms = %(now_ms)s,
-           disabled_ms = CASE WHEN %(disabled)s THEN coalesce(disabled_ms, %(now_ms)s) END
-    WHERE user_id = %(user_id)s"""
+    WITH locked AS MATERIALIZED (
+        SELECT user_id, roles, technician_id, disabled_ms FROM users
+        WHERE user_id = %(user_id)s
+           OR (%(may_leave)s AND 'supervisor' = ANY (roles) AND disabled_ms IS NULL AND password_hash IS NOT NULL)
+        ORDER BY user_id FOR NO KEY UPDATE
+    ), wanted AS MATERIALIZED (
+        SELECT user_id, 'supervisor' = ANY (roles) AND disabled_ms IS NULL AS kept, disabled_ms AS was_disabled_ms,
+               coalesce(%(roles)s::text[], roles) AS roles,
+               CASE WHEN %(names_technician)s THEN %(technician_id)s::text ELSE technician_id END AS technician_id,
+               CASE WHEN %(disabled)s::boolean IS NULL THEN disabled_ms
+                    WHEN %(disabled)s::boolean THEN coalesce(disabled_ms, %(now_ms)s) END AS disabled_ms
+        FROM locked WHERE user_id = %(user_id)s
+    ), judged AS MATERIALIZED (
+        SELECT wanted.*,
+               kept AND (disabled_ms IS NOT NULL OR 'supervisor' <> ALL (roles))
+                   AND (SELECT count(*) FROM locked WHERE user_id <> %(user_id)s) = 0 AS last_supervisor,
+               'technician' = ANY (roles) AND technician_id IS NULL AS nameless,
+               disabled_ms IS NULL AND (%(names_technician)s OR was_disabled_ms IS NOT NULL)
+                   AND EXISTS (SELECT FROM users other WHERE other.technician_id = wanted.technician_id
+                                                         AND other.disabled_ms IS NULL AND other.user_id <> wanted.user_id) AS taken
+        FROM wanted
+    ), changed AS (
+        UPDATE users SET display = coalesce(%(display)s, users.display), language = coalesce(%(language)s, users.language),
+               districts = CASE WHEN %(names_districts)s THEN %(districts)s::text[] ELSE users.districts END,
+               roles = judged.roles, technician_id = judged.technician_id, disabled_ms = judged.disabled_ms, changed_ms = %(now_ms)s
+        FROM judged WHERE users.user_id = judged.user_id AND NOT (last_supervisor OR nameless OR taken)
+    )
+    SELECT last_supervisor, nameless, taken FROM judged"""
 _PASSWORD = "UPDATE users SET password_hash = %(hash)s, changed_ms = %(now_ms)s WHERE user_id = %(user_id)s"  # noqa: S105  a column's name
-_KEEPERS = """
-    SELECT 1 AS one FROM users
-    WHERE 'supervisor' = ANY (roles) AND disabled_ms IS NULL AND password_hash IS NOT NULL AND user_id <> %(user_id)s LIMIT 1"""
-_TECHNICIAN = "SELECT crew_id FROM technicians WHERE technician_id = %(technician_id)s AND retired_at IS NULL"
+_TECHNICIAN = """
+    SELECT crews.district_code FROM technicians JOIN crews USING (crew_id)
+    WHERE technician_id = %(technician_id)s AND technicians.retired_at IS NULL"""
+_TAKEN_TECHNICIAN = "SELECT 1 AS one FROM users WHERE technician_id = %(technician_id)s AND disabled_ms IS NULL"
 _LINK = """
     WITH earlier AS (UPDATE one_time_links SET used_ms = %(now_ms)s WHERE user_id = %(user_id)s AND used_ms IS NULL)
     INSERT INTO one_time_links (link_hash, user_id, made_ms, made_by, ends_ms)
@@ -146,9 +172,18 @@ class Users:
         return rows[0] if rows else None
 
     async def make(self, wanted: NewUser, made_by: str, now_ms: int, *, password_hash: str | None = None, first: bool = False) -> UUID:
-        """Make a user; returns his id. With ``first`` only while there is none: 409 ``not_the_first``. A taken name: 409 ``name_taken``."""
+        """Make a user; returns his id. With ``first`` only while there is none: 409 ``not_the_first``. A taken name: 409 ``name_taken``.
+
+        The technician of another who may sign in: 409 ``technician_taken``.
+        """
         roles, user_id = _ordered(wanted.roles), uuid4()
-        await self._check_roles(roles, wanted.technician_id)
+        _check_roles(roles)
+        if "technician" in roles and wanted.technician_id is None:
+            raise _nameless()
+        if wanted.technician_id is not None:
+            await self.district_of(wanted.technician_id)
+            if await self._store.own(_TAKEN_TECHNICIAN, {"technician_id": wanted.technician_id}):
+                raise _technician_taken(wanted.technician_id)
         row = {
             **wanted.model_dump(exclude={"roles", "name"}),
             "user_id": user_id,
@@ -164,36 +199,51 @@ class Users:
         try:
             made = await self._store.own(_MAKE, row)
         except psycopg.errors.UniqueViolation:
-            raise conflict("name_taken", "这个登录名已有人使用（停用的也保留）", "the name is taken (also by a disabled user)") from None
+            raise conflict(
+                "name_taken",
+                "这个登录名已有人使用（停用的也保留）；如果刚才已新建而没有见到密码链接，请在用户列表中为其生成新的密码链接",
+                "the name is taken (also by a disabled user); if you have just made this user and did not see the link, make a new one "
+                "in the list of users",
+            ) from None
         if not made:
             raise conflict("not_the_first", "已经有用户了，请登录", "there is a user already: sign in")
         return user_id
 
-    async def change(self, before: User, wanted: UserChange, now_ms: int) -> None:
-        """Change what is named. Raises a 409 problem where nobody could manage users any more."""
+    async def change(self, user: User, wanted: UserChange, now_ms: int) -> None:
+        """Change what is named, and nothing else, whatever ``user`` was when he was read.
+
+        Raises a 409 problem where nobody could manage users any more (``last_supervisor``), and where another who may sign in is the
+        technician (``technician_taken``).
+        """
         given = wanted.model_fields_set
-        roles = before.roles if wanted.roles is None else _ordered(wanted.roles)
-        technician_id = wanted.technician_id if "technician_id" in given else before.technician_id
-        disabled = before.disabled_ms is not None if wanted.disabled is None else wanted.disabled
-        await self._check_roles(roles, technician_id)
-        leaves = "supervisor" in before.roles and before.disabled_ms is None and (disabled or "supervisor" not in roles)
-        if leaves and not await self._store.own(_KEEPERS, {"user_id": before.user_id}):
+        roles = None if wanted.roles is None else _ordered(wanted.roles)
+        _check_roles(roles or [])
+        if wanted.technician_id is not None:
+            await self.district_of(wanted.technician_id)
+        row = {
+            "user_id": user.user_id,
+            "display": wanted.display,
+            "language": wanted.language,
+            "roles": roles,
+            "names_districts": "districts" in given,
+            "districts": wanted.districts,
+            "names_technician": "technician_id" in given,
+            "technician_id": wanted.technician_id,
+            "disabled": wanted.disabled,
+            "may_leave": bool(wanted.disabled) or (roles is not None and "supervisor" not in roles),
+            "now_ms": now_ms,
+        }
+        [found] = await self._store.own(_CHANGE, row)
+        if found["last_supervisor"]:
             raise conflict(
                 "last_supervisor",
                 "这是最后一位能登录的值班长，不能停用或去掉该角色",
                 "this is the last supervisor who can sign in: he stays one",
             )
-        row = {
-            "user_id": before.user_id,
-            "display": wanted.display or before.display,
-            "roles": roles,
-            "districts": wanted.districts if "districts" in given else before.districts,
-            "technician_id": technician_id,
-            "language": wanted.language or before.language,
-            "disabled": disabled,
-            "now_ms": now_ms,
-        }
-        await self._store.own(_CHANGE, row)
+        if found["nameless"]:
+            raise _nameless()
+        if found["taken"]:
+            raise _technician_taken(wanted.technician_id or user.technician_id or "")
 
     async def set_password(self, user_id: UUID, password_hash: str, now_ms: int) -> None:
         """Store the hash of a new password."""
@@ -215,13 +265,30 @@ class Users:
         """Use it up; False where it was used meanwhile."""
         return bool(await self._store.own(_USE, {"hash": digest(secret), "now_ms": now_ms}))
 
-    async def _check_roles(self, roles: Sequence[Role], technician_id: str | None) -> None:
-        if "integration" in roles:
-            raise invalid("body.roles", "“系统对接”只用于接口令牌", "the role integration is for API tokens alone")
-        if "technician" in roles and technician_id is None:
-            raise invalid("body.technician_id", "抢修人员须指定其工号", "a technician needs his technician_id")
-        if technician_id is not None and not await self._store.own(_TECHNICIAN, {"technician_id": technician_id}):
+    async def district_of(self, technician_id: str) -> str:
+        """The district (GB/T 2260) of a technician's crew. Raises a 422 problem where he is not in the registry."""
+        rows = await self._store.own(_TECHNICIAN, {"technician_id": technician_id})
+        if not rows:
             raise invalid("body.technician_id", "登记中没有这位抢修人员", "there is no such technician in the registry")
+        district: str = rows[0]["district_code"]
+        return district
+
+
+def _check_roles(roles: Sequence[Role]) -> None:
+    if "integration" in roles:
+        raise invalid("body.roles", "“系统对接”只用于接口令牌", "the role integration is for API tokens alone")
+
+
+def _nameless() -> Problem:
+    return invalid("body.technician_id", "抢修人员须指定其工号", "a technician needs his technician_id")
+
+
+def _technician_taken(technician_id: str) -> Problem:
+    return conflict(
+        "technician_taken",
+        f"另一位可登录的用户已对应抢修人员 {technician_id}；抢修记录须能分清是谁",
+        f"another user who may sign in is the technician {technician_id}; the record of an order must tell who it was",
+    )
 
 
 def _ordered(roles: Sequence[Role]) -> list[Role]:

@@ -204,7 +204,8 @@ async def read_attachment(console: Console, who: Annotated[Who, Depends(needs("r
     of = {"order_no": row["order_no"], "kind": row["kind"]}
     await console.access.audit.note_once(who, "picture_seen", about=str(attachment_id), detail=of)
     headers = {
-        "Cache-Control": "private, max-age=3600, immutable",
+        # A desk is shared, and every look is recorded: the browser keeps nothing for the next one.
+        "Cache-Control": "private, no-store",
         # Whatever somebody managed to keep here, a browser draws it and does nothing else with it.
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",

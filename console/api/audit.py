@@ -18,16 +18,16 @@ Reader = Annotated[Who, Depends(needs("audit"))]
 @router.get("/audit", summary="The audit record · 审计记录", responses=responses(403, 422))
 async def list_audit(
     database: Database,
-    _: Reader,
+    reader: Reader,
     limit: Limit = 50,
     after: After = None,
     who: Annotated[str | None, Query(max_length=64, description="name of the user or token")] = None,
     what: Annotated[What | None, Query(description="kind of record")] = None,
     about: Annotated[str | None, Query(max_length=200, description="id of what it was about")] = None,
 ) -> Page[AuditRecord]:
-    """Newest first."""
+    """Newest first; of a look at a home, or for one, only where it is within the reader's districts."""
     (last,) = behind("audit", after, int)
-    rows = await database.rows(AUDIT, {"after": last, "who": who, "what": what, "about": about, "rows": limit + 1})
+    rows = await database.rows(AUDIT, {"after": last, "who": who, "what": what, "about": about, "rows": limit + 1, **reader.scope.values()})
     items = [_record(row) for row in rows]
     return Page[AuditRecord](items=items[:limit], next=next_of("audit", items, limit, lambda record: (record.audit_no,)))
 

@@ -17,6 +17,7 @@ from console.access.in_scope import Tie, crews_of, districts_of
 from console.access.who import Who
 from console.api import attachments, calls, commands, crews, handover, incidents, orders, remarks, tasks, timeline
 from console.desk import remarks_rows
+from console.desk.handover_document import covers
 from console.field import attachments_sql
 from console.joined import kin_of
 from console.recordings_folder import RecordingsFolder
@@ -68,7 +69,7 @@ class ChangedThings:
                 clear, masked = (calls.from_row(row, self._recordings, clear=each) for each in (True, False))
                 return _told(name, clear, masked, tie)
             case "command":
-                return Told(name, commands.from_row(row, clear=True), commands.from_row(row, clear=False), in_scope(tie), _reads_people)
+                return _told(name, commands.from_row(row, clear=True), commands.from_row(row, clear=False), tie)
             case _:
                 return _told(name, tasks.from_row(row, clear=True), tasks.from_row(row, clear=False), tie)
 
@@ -151,14 +152,7 @@ async def _remarks(store: Store, ids: Sequence[UUID]) -> list[Told]:
     rows = await remarks_rows.rows_by_id(store, ids) if ids else []
     ties = await ties_of(store, rows)
     return [
-        Told(
-            "remark",
-            remarks.from_row(row),
-            remarks.from_row(masking.remark(row)),
-            in_scope(ties.of(row["incident_id"], None)),
-            _reads_people,
-        )
-        for row in rows
+        _told("remark", remarks.from_row(row), remarks.from_row(masking.remark(row)), ties.of(row["incident_id"], None)) for row in rows
     ]
 
 
@@ -176,10 +170,8 @@ async def _handovers(store: Store, ids: Sequence[UUID]) -> list[Told]:
 
 
 def _hands_over(desk: str, who: Who) -> bool:
-    """Whose desk it is, or in whose districts some of it lies."""
-    scope = who.scope
-    meets = desk == "*" or scope.districts is None or not set(desk.split(",")).isdisjoint(scope.districts)
-    return who.may("handover") and scope.crew_id is None and meets
+    """In whose districts all of the desk lies: whom the list shows it."""
+    return who.may("handover") and who.scope.crew_id is None and covers(who.scope.districts, desk)
 
 
 class TakenBack(BaseModel):

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from console import masking
-from console.access.in_scope import COMMAND_IN_SCOPE
+from console.access.in_scope import COMMAND_IN_SCOPE, home_open
 from console.api.needs import Database
 from console.api.reader import Reader
+from console.joined import kin_of
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
@@ -20,14 +21,15 @@ router = APIRouter(prefix="/api/v1", tags=["commands"])
 _COLUMNS = """command_id, device_id, account, command, incident_id, attempt, order_no, reason, state, sends, issued_ms,
     expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by,
     (SELECT d.home_id FROM devices d WHERE d.device_id = commands.device_id) AS home_id"""
+_OPEN = home_open("(SELECT d.home_id FROM devices d WHERE d.device_id = commands.device_id)", "commands.incident_id")
 
 # The self-check's commands are listed when they are asked for by their incident or device.
 COMMANDS_NEWEST = f"""
-    SELECT {_COLUMNS} FROM commands
-    WHERE (%(incident_id)s::uuid IS NULL OR incident_id = %(incident_id)s)
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM commands
+    WHERE (%(ids)s::uuid[] IS NULL OR incident_id = ANY(%(ids)s))
       AND (%(device_id)s::text IS NULL OR device_id = %(device_id)s)
       AND {COMMAND_IN_SCOPE}
-      AND (device_id <> 'canary-meter' OR incident_id = %(incident_id)s OR device_id = %(device_id)s)
+      AND (device_id <> 'canary-meter' OR %(ids)s::uuid[] IS NOT NULL OR device_id = %(device_id)s)
       AND (%(at)s::bigint IS NULL OR (issued_ms, command_id) < (%(at)s, %(id)s::uuid))
     ORDER BY issued_ms DESC, command_id DESC LIMIT %(rows)s"""
 COMMANDS_BY_ID = f"SELECT {_COLUMNS} FROM commands WHERE command_id = ANY(%(ids)s)"
@@ -71,16 +73,17 @@ async def of_incident(store: Store, ids: Sequence[UUID], *, clear: bool) -> list
 async def list_commands(
     store: Database,
     who: Reader,
-    incident_id: Annotated[UUID | None, Query(description="commands of this incident only")] = None,
+    incident_id: Annotated[UUID | None, Query(description="commands of this incident only, under whatever id of it")] = None,
     device_id: Annotated[str | None, Query(max_length=32, description="commands to this device only")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Page[Command]:
     """What devices were told, and how they answered."""
     at, last = behind("commands", after, int, UUID)
-    values = {"incident_id": incident_id, "device_id": device_id, "at": at, "id": last, "rows": limit + 1}
+    ids = None if incident_id is None else list((await kin_of(store, [incident_id])).own[incident_id])
+    values = {"ids": ids, "device_id": device_id, "at": at, "id": last, "rows": limit + 1}
     rows = await store.rows(COMMANDS_NEWEST, values | who.scope.values())
     return Page(
-        items=[from_row(row, clear=who.may("read_people")) for row in rows[:limit]],
+        items=[from_row(row, clear=masking.sees_people(who, home_open=row["home_open"])) for row in rows[:limit]],
         next=next_of("commands", rows, limit, lambda row: (row["issued_ms"], str(row["command_id"]))),
     )

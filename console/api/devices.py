@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from alarm_engine.judgement.conditions import Condition
 from console.access.in_scope import DEVICE_IN_SCOPE
 from console.api.homes import DEVICE_COLUMNS, Device
-from console.api.needs import Database
+from console.api.needs import Console, Database
 from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
@@ -39,6 +39,7 @@ DEVICES = f"""
 @router.get("/devices", summary="Devices with the latest heard of them · 设备列表", responses=responses(422))
 async def list_devices(
     store: Database,
+    console: Console,
     who: Reader,
     kind: Annotated[Literal["meter", "detector", "hub"] | None, Query(description="devices of this kind only")] = None,
     home_id: Annotated[str | None, Query(max_length=64, description="devices of this home")] = None,
@@ -48,11 +49,17 @@ async def list_devices(
     limit: Limit = 50,
     after: After = None,
 ) -> Page[Device]:
-    """Devices in service, sorted by id. All filters must hold. A hub stands in no home: every desk sees it."""
+    """Devices in service, sorted by id. All filters must hold. A hub stands in no home: every desk sees it.
+
+    A search with `device_id` is recorded: a device leads to its home.
+    """
     (last,) = behind("devices", after, str)
     beginning = None if device_id is None else device_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = {"kind": kind, "home_id": home_id, "district_code": district_code, "condition": condition, "beginning": beginning}
     rows = await store.rows(DEVICES, {**values, "last": last, "rows": limit + 1, **who.scope.values()})
+    if device_id is not None:
+        homes = dict.fromkeys(row["home_id"] for row in rows[:limit] if row["home_id"] is not None)
+        await console.access.audit.note_search(who, device_id, list(homes))
     return Page(
         items=[Device(**row) for row in rows[:limit]],
         next=next_of("devices", rows, limit, lambda row: (row["device_id"],)),

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal, LiteralString
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from console import masking
 from console.access.who import Who
 from console.api import incidents, orders
 from console.api.needs import Console, needs
+from console.api.reason import Reason
 from console.desk import export_columns, sheet
 from console.problems import responses
 from console.running import Running
@@ -43,17 +44,10 @@ class Export(BaseModel):
     """A period, and why it is wanted."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=2, max_length=500, description="kept in the audit record beside your name")
+    reason: Reason
     from_ms: Moment = Field(description="from, Unix ms: incidents by when they were received, orders by when they were created")
     to_ms: Moment = Field(description="to, excluded, Unix ms; at most 366 days after `from_ms`")
     language: Literal["zh", "en"] | None = Field(None, description="of the file; left out: yours")
-
-    @field_validator("reason")
-    @classmethod
-    def _says_something(cls, reason: str) -> str:
-        if len(reason.strip()) < 2:
-            raise ValueError("the reason is blank")
-        return reason.strip()
 
     @model_validator(mode="after")
     def _is_a_period(self) -> "Export":

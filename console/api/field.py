@@ -13,6 +13,7 @@ from console.api.attachments import Attachment
 from console.api.homes import CONTACTS, HOME, Contact
 from console.api.needs import Console, needs
 from console.api.orders import Order, OrderNo, unknown_order
+from console.desk import alarmed_again
 from console.field.live import Live, live_of
 from console.field.rules import FieldRules, desk_phone, rules
 from console.problems import responses
@@ -71,6 +72,7 @@ class FieldOrder(Order):
     contacts: list[Contact] = Field(description="who can be rung; none once the order is archived")
     steps: list[FieldStep] = Field(description="the last 60, oldest first")
     attachments: list[Attachment]
+    alarmed_again_ms: int | None = Field(description="last new leak where the order is worked: he is told at once. Unix ms; null: none")
     live: Live
 
 
@@ -122,11 +124,14 @@ async def _with_everything(store: Store, who: Who, rows: list[Row], now_ms: int)
     if not ids:
         return []
     whole = {row["order_id"]: row for row in await store.rows(orders.ORDERS_BY_ID, {"ids": ids})}
+    # The purpose of names and numbers ends with the order.
+    clear_of = {row["order_id"]: row["archived_ms"] is None and who.may("read_people") for row in rows}
     live = await live_of(store, rows, now_ms)
+    anew = {row["order_id"]: row["alarmed_again_ms"] for row in await store.rows(alarmed_again.OF_ORDERS, {"order_ids": ids})}
     pictures = await attachments.of_orders(store, ids)
     steps: dict[Any, list[FieldStep]] = {}
     for step in await store.rows(_STEPS, {"order_ids": ids}):
-        detail = step["detail"] if who.may("read_people") else masking.detail(step["detail"])
+        detail = step["detail"] if clear_of[step["order_id"]] else masking.detail(step["detail"])
         detail = {"order_no": step["order_no"], "kind": step["kind"], **detail}
         words = step_told(step["event"], step["actor"], detail, step["from_state"], step["to_state"])
         told = FieldStep(at_ms=step["at_ms"], event=step["event"], actor=step["actor"], zh=words.zh, en=words.en)
@@ -135,8 +140,7 @@ async def _with_everything(store: Store, who: Who, rows: list[Row], now_ms: int)
     for row in rows:
         if row["order_id"] not in whole:
             continue
-        # The purpose of names and numbers ends with the order.
-        clear = row["archived_ms"] is None and who.may("read_people")
+        clear = clear_of[row["order_id"]]
         home = None if row["home_id"] is None else await store.row(HOME, {"home_id": row["home_id"]})
         contacts = await store.rows(CONTACTS, {"home_id": row["home_id"]}) if home is not None and clear else []
         home = None if home is None else masking.shown(home, masking.home, clear=clear)
@@ -147,6 +151,7 @@ async def _with_everything(store: Store, who: Who, rows: list[Row], now_ms: int)
                 contacts=[Contact(**contact) for contact in contacts],
                 steps=steps.get(row["order_id"], [])[-60:],
                 attachments=pictures.get(row["order_no"], []),
+                alarmed_again_ms=anew.get(row["order_id"]),
                 live=live[row["order_no"]],
             )
         )

@@ -5,9 +5,9 @@ promise due, a kind of hold, the buildings that are not watched) has no owner, a
 as they were signed. Signing needs no password again: the session says who it is.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -20,7 +20,19 @@ from console.api.needs import Console, needs, not_allowed
 from console.api.reader import Reader
 from console.desk import handover_sql as sql
 from console.desk.drafting import draft, people
-from console.desk.handover_document import Document, Unowned, covers, desk_of, named, owned, strangers, unowned
+from console.desk.handover_document import (
+    Document,
+    OpenIncident,
+    PromiseDue,
+    ShiftRemark,
+    Unowned,
+    covers,
+    desk_of,
+    named,
+    owned,
+    strangers,
+    unowned,
+)
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.running import Running
@@ -137,11 +149,34 @@ def _may_look(who: Who) -> None:
         raise not_allowed("handover")
 
 
-def _masked(document: Document, who: Who) -> Document:
-    if who.may("read_people"):
-        return document
-    masked = [remark.model_copy(update={"zh": masking.text(remark.zh), "en": masking.text(remark.en)}) for remark in document.remarks]
-    return document.model_copy(update={"remarks": masked})
+async def _clear_of(store: Store, who: Who, documents: Iterable[Document]) -> set[str | None]:
+    """The incidents in these documents of which ``who`` reads numbers in clear, by the rule of their own pages."""
+    ids: set[str | None] = set()
+    for document in documents:
+        ids |= {each.incident_id for part in (document.incidents, document.promises, document.remarks) for each in part}
+    rows = await store.rows(sql.HOMES_OPEN, {"ids": [UUID(each) for each in ids if each is not None]})
+    return {str(row["incident_id"]) for row in rows if masking.sees_people(who, home_open=row["home_open"])}
+
+
+_H = TypeVar("_H", OpenIncident, PromiseDue, ShiftRemark)
+
+
+def _masked(document: Document, clear_of: Collection[str | None]) -> Document:
+    """Without the telephone numbers in what was said of other incidents than ``clear_of``, and in where they are."""
+
+    def hidden(parts: Sequence[_H], *texts: str) -> list[_H]:
+        return [
+            part if part.incident_id in clear_of else part.model_copy(update={text: masking.text(getattr(part, text)) for text in texts})
+            for part in parts
+        ]
+
+    return document.model_copy(
+        update={
+            "incidents": hidden(document.incidents, "address_zh", "address_en"),
+            "promises": hidden(document.promises, "address_zh", "address_en"),
+            "remarks": hidden(document.remarks, "zh", "en"),
+        }
+    )
 
 
 async def _whole(console: Running, who: Who, handover_id: UUID) -> Row:
@@ -151,16 +186,19 @@ async def _whole(console: Running, who: Who, handover_id: UUID) -> Row:
     return row
 
 
-def _told(row: Row, who: Who) -> Handover:
+async def _told(store: Store, row: Row, who: Who) -> Handover:
+    begun = Document(**row["document"])
     taken = Document(**row["end_document"]) if row["end_document"] else None
-    hide = (lambda text: text) if who.may("read_people") else masking.text
+    clear_of = await _clear_of(store, who, [begun] if taken is None else [begun, taken])
+    # What was said of the shift is of no home: it is for the shift that takes it, and until that one is taken over itself.
+    hide = (lambda text: text) if row["is_last"] and who.may("read_people") else masking.text
     return Handover(
         **_brief(row),
         remarks=hide(row["remarks"]),
         note=None if row["end_note"] is None else hide(row["end_note"]),
         owners={**row["owners"], **(row["end_owners"] or {})},
-        begun_document=_masked(Document(**row["document"]), who),
-        taken_document=None if taken is None else _masked(taken, who),
+        begun_document=_masked(begun, clear_of),
+        taken_document=None if taken is None else _masked(taken, clear_of),
     )
 
 
@@ -168,7 +206,8 @@ def _told(row: Row, who: Who) -> Handover:
 async def read_draft(console: Console, who: Signer) -> Draft:
     """Of the desk of whoever asks: everything, or his districts."""
     desk = desk_of(who.scope.districts)
-    document = _masked(await draft(console.store, desk, console.clock.now_ms()), who)
+    document = await draft(console.store, desk, console.clock.now_ms())
+    document = _masked(document, await _clear_of(console.store, who, [document]))
     under_way = await console.store.row(sql.UNDER_WAY, {"desk": desk})
     if under_way is not None and (whole := await console.store.row(sql.WHOLE, _seen(who, under_way["handover_id"]))) is not None:
         document = owned(document, whole["owners"])
@@ -226,7 +265,7 @@ async def begin(console: Console, who: Signer, asked: BeginHandover) -> Handover
 
 
 async def _read(console: Running, who: Who, handover_id: Any) -> Handover:
-    return _told(await _whole(console, who, handover_id), who)
+    return await _told(console.store, await _whole(console, who, handover_id), who)
 
 
 async def _known_owners(console: Running, who: Who, desk: str, names: Collection[str], *, leaving: str) -> None:

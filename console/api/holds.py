@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from console import masking
+from console.access.in_scope import home_open
 from console.api import homes
 from console.api.needs import Console, Database
 from console.api.reader import Reader
@@ -16,8 +17,10 @@ from console.vocabulary import HOLDS, VALVE_CAUSES, Words, said
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
 
-HOLDS_OF_HOME = """
-    SELECT hold_id, hold, cause, incident_id, set_ms, set_by, lifted_ms, lifted_by, lifted_why FROM valve_holds
+HOLDS_OF_HOME = f"""
+    SELECT hold_id, hold, cause, incident_id, set_ms, set_by, lifted_ms, lifted_by, lifted_why,
+           {home_open("valve_holds.home_id", "valve_holds.incident_id")} AS home_open
+    FROM valve_holds
     WHERE home_id = %(home_id)s ORDER BY (lifted_ms IS NOT NULL), set_ms DESC, hold_id LIMIT 200"""
 
 
@@ -69,7 +72,7 @@ async def list_holds(store: Database, who: Reader, home_id: homes.HomeId) -> Hol
     return Holds(
         items=[
             Hold(
-                **masking.shown(row, masking.hold, clear=who.may("read_people")),
+                **masking.shown(row, masking.hold, clear=masking.sees_people(who, home_open=row["home_open"])),
                 words=said(HOLDS, row["hold"]),
                 cause_words=said(VALVE_CAUSES, row["cause"]) if row["cause"] else None,
                 in_force=row["lifted_ms"] is None,

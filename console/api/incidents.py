@@ -15,6 +15,7 @@ from console.api import calls, commands, orders, tasks
 from console.api.needs import Console, Database
 from console.api.reader import Reader
 from console.clocks import Clocks, compose, speaking_call, working_order
+from console.desk.alarmed_again import alarmed_again_ms
 from console.desk.remarks_rows import ACKNOWLEDGED, Acknowledged
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import not_found, responses
@@ -44,7 +45,8 @@ _COLUMNS = f"""incident_id, kind, state, home_id, account, place, device_id, met
         (SELECT e.detail ->> 'place' FROM incident_events e WHERE e.incident_id = incidents.incident_id AND e.kind = 'opened' LIMIT 1)
     END AS told_place,
     nullif(home ->> 'district_code', '') AS district_code, (home ->> 'lon')::float8 AS lon, (home ->> 'lat')::float8 AS lat,
-    home ->> 'coord_datum' AS coord_datum, {ACKNOWLEDGED} AS acknowledged"""
+    home ->> 'coord_datum' AS coord_datum, {ACKNOWLEDGED} AS acknowledged,
+    {alarmed_again_ms("incidents")} AS alarmed_again_ms"""
 _OPEN = home_open("incidents.home_id", "incidents.incident_id")
 IN_SCOPE = incident_in_scope()
 
@@ -140,7 +142,11 @@ class Incident(BaseModel):
     opened_valve_ms: int | None
     closed_ms: int | None
     clocks: Clocks
-    acknowledged: Acknowledged | None = Field(description="null: nobody at a desk has seen it yet")
+    alarmed_again_ms: int | None = Field(
+        description="last new leak in this incident: after the room was clear or the valve open, told by the hotline, or one that sent its "
+        "order back; not each note of a leak that lasts. Null: none"
+    )
+    acknowledged: Acknowledged | None = Field(description="null: nobody at a desk has seen it yet, or not since it alarmed again")
     order: OrderBrief | None
     call: CallBrief | None
 

@@ -16,6 +16,7 @@ from console.api.crews import CREWS, from_row
 from console.api.needs import Console
 from console.api.reader import Reader
 from console.briefly import Briefly
+from console.desk.alarmed_again import alarms_anew
 from console.problems import responses
 from console.running import Running
 from console.store import Row
@@ -41,7 +42,7 @@ FIGURES = f"""
 STEPS = f"""
     WITH opened AS MATERIALIZED (
         SELECT i.incident_id, i.received_ms, i.valve,
-               EXISTS (SELECT FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge') AS acknowledged
+               (SELECT max(r.alarm_ms) FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge') AS seen_ms
         FROM incidents i WHERE i.state = 'open' AND i.kind <> 'canary' AND {incident_in_scope("i")}),
     worked AS (
         SELECT incident_id, w.order_id FROM opened JOIN work_orders w USING (incident_id)
@@ -49,7 +50,7 @@ STEPS = f"""
               JOIN work_orders w ON w.incident_id = a.alias_id
         UNION SELECT opened.incident_id, a.order_id FROM opened JOIN order_aliases a USING (incident_id)),
     stepped AS (
-        SELECT DISTINCT ON (opened.incident_id) opened.received_ms, opened.acknowledged, w.accepted_ms,
+        SELECT DISTINCT ON (opened.incident_id) opened.incident_id, opened.received_ms, opened.seen_ms, w.accepted_ms,
                CASE WHEN w.state IN ('restored', 'archived') THEN 'restored'
                     WHEN w.state = 'tightness_passed' THEN 'tested'
                     WHEN w.state IN ('made_safe', 'cause_recorded') THEN 'made_safe'
@@ -59,7 +60,10 @@ STEPS = f"""
                     ELSE 'crew_under_way' END AS step
         FROM opened LEFT JOIN worked USING (incident_id) LEFT JOIN work_orders w USING (order_id)
         ORDER BY opened.incident_id, (w.kind = 'emergency') DESC NULLS LAST, w.created_ms)
-    SELECT step, count(*) AS incidents, min(received_ms) FILTER (WHERE NOT acknowledged AND accepted_ms IS NULL) AS unhandled_ms
+    SELECT step, count(*) AS incidents,
+           min(CASE WHEN seen_ms IS NULL AND accepted_ms IS NULL THEN received_ms
+                    ELSE (SELECT min(anew.at_ms) FROM {alarms_anew("stepped")} AS anew WHERE anew.at_ms > greatest(seen_ms, accepted_ms))
+               END) AS unhandled_ms
     FROM stepped GROUP BY step"""
 
 _CREWS_MAX = 1000
@@ -86,7 +90,8 @@ class Overview(BaseModel):
     incidents_open: int = Field(description="without the self-check")
     incidents_by_step: Steps
     oldest_unhandled_ms: int | None = Field(
-        description="the oldest open incident that nobody has acknowledged and no crew accepted was received then, Unix ms; null: none"
+        description="the oldest alarm of an open incident, its first or one anew, that nobody has acknowledged and no crew accepted since "
+        "came then, Unix ms; null: none"
     )
     orders_open: int
     orders_waiting: int = Field(description="orders that no crew is free for")

@@ -6,11 +6,12 @@ Where an incident of the home is open nobody needs this: who may see people sees
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.access.who import Who
 from console.api import homes
 from console.api.needs import Console, needs
+from console.api.reason import Reason
 from console.problems import responses
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
@@ -24,14 +25,7 @@ class Unmask(BaseModel):
     """Why somebody has to know who lives there."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=2, max_length=500, description="kept in the audit record beside your name")
-
-    @field_validator("reason")
-    @classmethod
-    def _says_something(cls, reason: str) -> str:
-        if len(reason.strip()) < 2:
-            raise ValueError("the reason is blank")
-        return reason.strip()
+    reason: Reason
 
 
 class Called(BaseModel):

@@ -1,24 +1,25 @@
 """What people at the desk say of an incident, and that they have seen it. Append-only; written by the console itself.
 
-An acknowledgement stops nothing and decides nothing: it says that a person has seen it. Nothing here can be taken back.
+An acknowledgement stops nothing and decides nothing: it says that a person has seen it as it was then. Nothing here can be taken back.
 """
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from console import masking
-from console.access.in_scope import incident_in_scope
+from console.access.idempotency import request_id
+from console.access.in_scope import home_open, incident_in_scope
 from console.access.who import Who
 from console.api.needs import Console, needs
 from console.api.reader import Reader
 from console.desk import remarks_rows
+from console.desk.alarmed_again import alarmed_again_ms
 from console.desk.remarks_rows import COLUMNS, of_remark
-from console.problems import Problem, not_found, responses
+from console.problems import not_found, responses
 from console.running import Running
 from console.store import Row, Store
 
@@ -26,18 +27,24 @@ router = APIRouter(prefix="/api/v1", tags=["incidents"])
 
 INCIDENT: Final[LiteralString] = f"""
     SELECT i.incident_id, i.kind, (SELECT coalesce(array_agg(a.alias_id), '{{}}') FROM incident_aliases a
-                                   WHERE a.incident_id = i.incident_id) AS aliases
+                                   WHERE a.incident_id = i.incident_id) AS aliases,
+           {home_open("i.home_id", "i.incident_id")} AS home_open
     FROM incidents i
     WHERE i.incident_id IN (SELECT %(incident_id)s::uuid UNION ALL
                             SELECT a.incident_id FROM incident_aliases a WHERE a.alias_id = %(incident_id)s)
       AND {incident_in_scope("i")}"""
+# What is acknowledged is what can be seen as it is written: a leak that is only being written is not.
 ADD: Final[LiteralString] = f"""
-    INSERT INTO incident_remarks (remark_id, incident_id, at_ms, kind, actor, display, note)
-    VALUES (%(remark_id)s, %(incident_id)s, %(at_ms)s, %(kind)s, %(actor)s, %(display)s, %(note)s)
-    ON CONFLICT (incident_id, actor) WHERE kind = 'acknowledge' DO NOTHING RETURNING {COLUMNS}"""
-SEEN_BY: Final[LiteralString] = f"""
+    INSERT INTO incident_remarks (remark_id, incident_id, at_ms, kind, actor, display, note, alarm_ms)
+    SELECT %(remark_id)s, i.incident_id, %(at_ms)s, %(kind)s, %(actor)s, %(display)s, %(note)s,
+           CASE %(kind)s WHEN 'acknowledge' THEN coalesce({alarmed_again_ms("i")}, 0) ELSE 0 END
+    FROM incidents i WHERE i.incident_id = %(incident_id)s
+    ON CONFLICT DO NOTHING RETURNING {COLUMNS}"""
+ADDED: Final[LiteralString] = f"""
     SELECT {COLUMNS} FROM incident_remarks
-    WHERE incident_id = %(incident_id)s AND actor = %(actor)s AND kind = 'acknowledge'"""
+    WHERE remark_id = %(remark_id)s
+       OR (%(kind)s = 'acknowledge' AND kind = 'acknowledge' AND incident_id = %(incident_id)s AND actor = %(actor)s)
+    ORDER BY remark_id = %(remark_id)s DESC, alarm_ms DESC LIMIT 1"""
 
 IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
 Remarker = Annotated[Who, Depends(needs("remark"))]
@@ -91,9 +98,9 @@ def from_row(row: Row) -> Remark:
     return Remark(**own, by=row["actor"], text=row["note"], zh=told["zh"], en=told["en"])
 
 
-def shown(row: Row, who: Who) -> Remark:
-    """A remark as ``who`` may read it: telephone numbers in it are people's."""
-    return from_row(row if who.may("read_people") else {**row, "note": masking.text(row["note"])})
+def shown(row: Row, who: Who, incident: Row) -> Remark:
+    """A remark of ``incident`` (a row of :func:`known`) as ``who`` may read it: telephone numbers in it are people's."""
+    return from_row(masking.shown(row, masking.remark, clear=masking.sees_people(who, home_open=incident["home_open"])))
 
 
 async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Remark]:
@@ -102,17 +109,17 @@ async def by_id(store: Store, ids: Sequence[UUID]) -> dict[UUID, Remark]:
 
 
 async def known(store: Store, who: Who, incident_id: UUID) -> Row:
-    """An incident in scope, by its id or an alias, with its ``aliases``. Raises a 404 problem."""
+    """An incident in scope, by its id or an alias, with its ``aliases`` and ``home_open``. Raises a 404 problem."""
     row = await store.row(INCIDENT, {**who.scope.values(), "incident_id": incident_id})
     if row is None:
         raise not_found(f"没有事件 {incident_id}", f"there is no incident {incident_id}")
     return row
 
 
-async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: str) -> Row | None:
-    """The new row; None where he had acknowledged it before."""
+async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: str) -> Row:
+    """The new row; where he had acknowledged this alarm before, or his request comes once more, the one that is there."""
     row: Mapping[str, Any] = {
-        "remark_id": uuid4(),
+        "remark_id": request_id(),
         "incident_id": incident_id,
         "at_ms": console.clock.now_ms(),
         "kind": kind,
@@ -120,18 +127,19 @@ async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: s
         "display": who.display,
         "note": note,
     }
-    return next(iter(await console.store.own(ADD, row)), None)
+    (written,) = await console.store.own(ADD, row) or await console.store.own(ADDED, row)
+    return written
 
 
 @router.post("/incidents/{incident_id}/acknowledge", summary="I have seen it · 知悉", responses=responses(404, 409, 422), tags=["requests"])
 async def acknowledge(console: Console, who: Remarker, incident_id: IncidentId, asked: Acknowledge) -> Remark:
-    """Each person once: pressed again, the first time is given back. Closing, calling and sending go on as they were."""
-    incident = (await known(console.store, who, incident_id))["incident_id"]
-    row = await _add(console, who, incident, "acknowledge", asked.note.strip())
-    if row is None:
-        rows = await console.store.own(SEEN_BY, {"incident_id": incident, "actor": who.name})
-        row = rows[0]
-    return shown(row, who)
+    """Each person once: pressed again, the first time is given back. Closing, calling and sending go on as they were.
+
+    It holds until the incident alarms again (`alarmed_again_ms`); then each person may acknowledge once more.
+    """
+    incident = await known(console.store, who, incident_id)
+    row = await _add(console, who, incident["incident_id"], "acknowledge", asked.note.strip())
+    return shown(row, who, incident)
 
 
 @router.post(
@@ -139,11 +147,9 @@ async def acknowledge(console: Console, who: Remarker, incident_id: IncidentId, 
 )
 async def remark(console: Console, who: Remarker, incident_id: IncidentId, asked: SayRemark) -> Remark:
     """It stands in the incident's story for good."""
-    incident = (await known(console.store, who, incident_id))["incident_id"]
-    row = await _add(console, who, incident, "remark", asked.text)
-    if row is None:
-        raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "备注未能写入", "the remark was not written")
-    return shown(row, who)
+    incident = await known(console.store, who, incident_id)
+    row = await _add(console, who, incident["incident_id"], "remark", asked.text)
+    return shown(row, who, incident)
 
 
 @router.get("/incidents/{incident_id}/remarks", summary="Remarks of an incident · 备注记录", responses=responses(404, 422))
@@ -151,4 +157,4 @@ async def list_remarks(console: Console, who: Reader, incident_id: IncidentId) -
     """Acknowledgements are among them."""
     incident = await known(console.store, who, incident_id)
     rows = await remarks_rows.rows_of_incident(console.store, [incident["incident_id"], *incident["aliases"]])
-    return Remarks(items=[shown(row, who) for row in rows])
+    return Remarks(items=[shown(row, who, incident) for row in rows])

@@ -1,10 +1,11 @@
 """What people ask of the stations: each route puts a request and waits. The station decides; its refusal is handed on.
 
 Decided here: in whose name a request is put. Everybody asks in his own; a system that is connected (role integration) may act for the
-technician that it names, and a desk may enter the pressures of a technician without reception, with both names on record.
+technician that it names, and a desk may enter the pressures of a technician without reception; with both names on record, each time.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -138,9 +139,22 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 Outcome = Answered | NotYet
 
 
-async def put(console: Console, response: Response, station: Station, kind: str, actor: str, body: Mapping[str, Any]) -> Answered | NotYet:
+@dataclass(frozen=True, slots=True)
+class InTheNameOf:
+    """``actor``: in whose name a request is put. ``asked_by``: which system truly asks, where the name is another's."""
+
+    actor: str
+    asked_by: str | None = None
+
+
+async def put(
+    console: Console, response: Response, station: Station, kind: str, name: InTheNameOf, body: Mapping[str, Any]
+) -> Answered | NotYet:
     """Put a request before a station and answer as it does. Raises its refusal as a 409 problem."""
-    request_id, row = await console.answers.ask(station, kind, body, actor)
+    if name.asked_by is not None:
+        # Of no matter to the station; it stands in the record of the request.
+        body = {**body, "asked_by": name.asked_by}
+    request_id, row = await console.answers.ask(station, kind, body, name.actor)
     if row is None:
         response.status_code = HTTPStatus.ACCEPTED
         return NotYet(request_id=request_id)
@@ -157,19 +171,19 @@ async def put(console: Console, response: Response, station: Station, kind: str,
     return Answered(request_id=request_id, answer=answer)
 
 
-def actor_of(who: Who, actor: str | None) -> str:
+def actor_of(who: Who, actor: str | None) -> InTheNameOf:
     """In whose name somebody asks. Raises a 403 problem where it is another's."""
     if "integration" in who.roles:
-        return actor or who.name
+        return _system(who, actor or who.name)
     if actor not in (None, who.name, who.technician_id):
         raise _another(actor)
-    return who.name
+    return InTheNameOf(who.name)
 
 
-def technician_of(who: Who, actor: str | None) -> str:
+def technician_of(who: Who, actor: str | None) -> InTheNameOf:
     """As which technician somebody acts at an order. Raises a 403 problem where he is none, or another."""
     if "integration" in who.roles:
-        return actor or who.technician_id or who.name
+        return _system(who, actor or who.technician_id or who.name)
     if who.technician_id is None:
         raise Problem(
             HTTPStatus.FORBIDDEN,
@@ -179,7 +193,11 @@ def technician_of(who: Who, actor: str | None) -> str:
         )
     if actor not in (None, who.name, who.technician_id):
         raise _another(actor)
-    return who.technician_id
+    return InTheNameOf(who.technician_id)
+
+
+def _system(who: Who, actor: str) -> InTheNameOf:
+    return InTheNameOf(actor, None if actor == who.name else who.name)
 
 
 def _another(actor: str | None) -> Problem:
@@ -221,7 +239,7 @@ async def _step(
 ) -> Answered | NotYet:
     technician = technician_of(who, asked.actor)
     await orders.known(console.store, order_no, who)
-    body = {"order_no": order_no, "technician_id": technician, **_said(asked)}
+    body = {"order_no": order_no, "technician_id": technician.actor, **_said(asked)}
     return await put(console, response, station, kind, technician, body)
 
 
@@ -280,7 +298,7 @@ async def tightness_test(console: Console, response: Response, who: Signed, orde
         **_said(asked),
         "entered_by": who.name,
     }
-    return await put(console, response, "dispatch", "tightness_test", who.name, body)
+    return await put(console, response, "dispatch", "tightness_test", InTheNameOf(who.name), body)
 
 
 @router.post("/orders/{order_no}/open-valve", summary="Open the valve at the meter · 开阀", responses=ANSWERS)
@@ -332,5 +350,5 @@ async def read_request(console: Console, who: Signed, request_id: UUID) -> Reque
     row = await console.answers.seen(request_id, who.scope)
     if row is None or not (row["actor"] in (who.name, who.technician_id) or "integration" in who.roles or who.may("audit")):
         raise not_found(f"没有请求 {request_id}", f"there is no request {request_id}")
-    body = row["body"] if who.may("read_people") else masking.detail(row["body"])
-    return RequestState(**{**row, "body": body})
+    # Read for its answer: the numbers that were typed into it stand in the story of the incident, for as long as that shows them.
+    return RequestState(**{**row, "body": masking.detail(row["body"])})

@@ -208,8 +208,8 @@ def _order(row: Row) -> Hit:
     kind, state = said(ORDER_KINDS, row["kind"]), said(ORDER_STATES, row["state"])
     title = Words(zh=f"{kind.zh} {row['order_no']}", en=f"{kind.en} {row['order_no']}")
     place: dict[str, Any] = row["place"]
-    where_zh = place.get("address_zh") or place.get("zh") or ""
-    where_en = place.get("address_en") or place.get("en") or where_zh
+    where_zh = masking.text(place.get("address_zh") or place.get("zh") or "")
+    where_en = masking.text(place.get("address_en") or place.get("en") or where_zh)
     detail = Words(zh=" · ".join(filter(None, (state.zh, where_zh))), en=" · ".join(filter(None, (state.en, where_en))))
     return Hit("order", row["order_no"], title, detail, row["home_id"], 1)
 
@@ -217,4 +217,5 @@ def _order(row: Row) -> Hit:
 def _incident(row: Row, rank: int) -> Hit:
     kind, is_open = said(INCIDENT_KINDS, row["kind"]), row["state"] == "open"
     title = Words(zh=f"{kind.zh}（{'未结' if is_open else '已结'}）", en=f"{kind.en} ({'open' if is_open else 'closed'})")
-    return Hit("incident", str(row["incident_id"]), title, addresses(row), row["home_id"], rank)
+    # A place that was told to the hotline is a text of a person; to be found it needs no number in it.
+    return Hit("incident", str(row["incident_id"]), title, addresses(masking.incident(row)), row["home_id"], rank)

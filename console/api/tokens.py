@@ -1,15 +1,21 @@
-"""API tokens of other systems: made with a name, rights and an end; shown once; ended at any time."""
+"""API tokens of other systems: made with a name, rights and an end; shown once; ended at any time.
 
+Decided here: a token has no more rights than its maker, unless he is a supervisor too, and no district that is not his.
+"""
+
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
+from console.access.rights import RIGHT_NAMES, RIGHTS
 from console.access.tokens import MadeToken, NewToken, Token
 from console.access.who import Who
 from console.api.needs import Console, needs
+from console.api.users import NOT_KEPT, no_further_than_himself
 from console.paging import After, Limit, Page, behind, next_of
-from console.problems import responses
+from console.problems import Problem, responses
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
@@ -26,9 +32,14 @@ async def list_tokens(console: Console, _: Keeper, limit: Limit = 50, after: Aft
 
 
 @router.post("/tokens", summary="Make an API token · 签发接口令牌", responses=responses(403, 409, 422))
-async def make_token(console: Console, who: Keeper, wanted: NewToken) -> MadeToken:
-    """Its value is told now and never again."""
+async def make_token(console: Console, response: Response, who: Keeper, wanted: NewToken) -> MadeToken:
+    """Its value is told now and never again. Districts left out are those of its maker."""
+    response.headers["Cache-Control"] = NOT_KEPT
     access = console.access
+    _no_more_than_himself(who, wanted)
+    if "districts" not in wanted.model_fields_set and who.districts is not None:
+        wanted = wanted.model_copy(update={"districts": list(who.districts)})
+    no_further_than_himself(who, wanted.districts)
     made = await access.tokens.make(wanted, who.name, access.clock.now_ms())
     await access.audit.note(who, "token_made", about=str(made.token_id), detail=wanted.model_dump(mode="json"))
     return made
@@ -42,3 +53,17 @@ async def end_token(console: Console, who: Keeper, token_id: UUID) -> Token:
     access.forget()
     await access.audit.note(who, "token_ended", about=str(token_id))
     return ended
+
+
+def _no_more_than_himself(who: Who, wanted: NewToken) -> None:
+    beyond = sorted((set(wanted.rights) & RIGHTS["integration"]) - who.rights)
+    if not beyond or "supervisor" in who.roles:
+        return
+    zh = "、".join(RIGHT_NAMES[right][0] for right in beyond)
+    en = ", ".join(RIGHT_NAMES[right][1] for right in beyond)
+    raise Problem(
+        HTTPStatus.FORBIDDEN,
+        "beyond_your_rights",
+        f"您自己没有这些权限，不能写入令牌：{zh}；请由兼任值班长的用户签发",
+        f"you lack these rights yourself and cannot put them into a token: {en}; somebody who is a supervisor as well can",
+    )

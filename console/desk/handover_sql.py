@@ -2,8 +2,9 @@
 
 from typing import Final, LiteralString
 
-from console.access.in_scope import TASK_IN_SCOPE, incident_in_scope
+from console.access.in_scope import TASK_IN_SCOPE, home_open, incident_in_scope
 from console.access.scope import home_in_scope, order_in_scope
+from console.desk.alarmed_again import alarmed_again_ms
 
 _ADDRESS: Final[LiteralString] = "h.district_code, h.district, h.estate, h.building, h.unit, h.room"
 _HERE: Final = home_in_scope("h")
@@ -16,6 +17,7 @@ TOLD_PLACE: Final[LiteralString] = """CASE WHEN i.home_id IS NULL AND i.kind = '
 INCIDENTS: Final[LiteralString] = f"""
     SELECT i.incident_id, i.kind, i.home_id, i.place, i.home, i.valve, i.received_ms, {TOLD_PLACE} AS told_place,
            (SELECT r.display FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge'
+              AND r.alarm_ms >= coalesce({alarmed_again_ms("i")}, 0)
             ORDER BY r.at_ms, r.remark_id LIMIT 1) AS seen_by,
            o.order_no, o.state AS order_state
     FROM incidents i
@@ -58,6 +60,8 @@ REMARKS: Final[LiteralString] = f"""
     SELECT r.remark_id, r.incident_id, r.at_ms, r.kind, r.actor, r.display, r.note
     FROM incident_remarks r JOIN incidents i USING (incident_id)
     WHERE r.at_ms >= %(since_ms)s AND r.kind = 'remark' AND {_INCIDENT} ORDER BY r.at_ms, r.remark_id LIMIT 1000"""
+HOMES_OPEN: Final[LiteralString] = f"""
+    SELECT i.incident_id, {home_open("i.home_id", "i.incident_id")} AS home_open FROM incidents i WHERE i.incident_id = ANY(%(ids)s)"""
 PEOPLE: Final[LiteralString] = "SELECT name, display, roles, districts FROM users WHERE disabled_ms IS NULL ORDER BY name LIMIT 5000"
 LAST_TAKEN: Final[LiteralString] = """
     SELECT max(e.at_ms) AS at_ms FROM handovers h JOIN handover_ends e USING (handover_id) WHERE h.desk = %(desk)s AND e.how = 'taken'"""
@@ -92,7 +96,9 @@ BY_ID: Final[LiteralString] = f"""
     SELECT {_BRIEF} FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
     WHERE h.handover_id = ANY(%(ids)s)"""
 WHOLE: Final[LiteralString] = f"""
-    SELECT {_BRIEF}, h.remarks, h.owners, h.document, e.note AS end_note, e.owners AS end_owners, e.document AS end_document
+    SELECT {_BRIEF}, h.remarks, h.owners, h.document, e.note AS end_note, e.owners AS end_owners, e.document AS end_document,
+           NOT EXISTS (SELECT FROM handovers later JOIN handover_ends ended USING (handover_id)
+                       WHERE later.desk = h.desk AND later.begun_ms > h.begun_ms AND ended.how = 'taken') AS is_last
     FROM handovers h LEFT JOIN handover_ends e USING (handover_id)
     WHERE h.handover_id = %(handover_id)s AND {_SEEN}"""
 UNDER_WAY: Final[LiteralString] = f"""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from console.desk.alarmed_again import alarmed_again_ms
 from console.phrases import bilingual
 from console.store import Row, Store
 from console.vocabulary import Words
@@ -18,14 +19,15 @@ COLUMNS: Final[LiteralString] = "remark_id, incident_id, at_ms, kind, actor, dis
 REMARKS_BY_ID: Final[LiteralString] = f"SELECT {COLUMNS} FROM incident_remarks WHERE remark_id = ANY(%(ids)s)"
 REMARKS_OF_INCIDENTS: Final[LiteralString] = f"""
     SELECT {COLUMNS} FROM incident_remarks WHERE incident_id = ANY(%(ids)s) ORDER BY at_ms, remark_id LIMIT 2000"""
-ACKNOWLEDGED: Final[LiteralString] = """
+ACKNOWLEDGED: Final[LiteralString] = f"""
     (SELECT jsonb_build_object('by', r.display, 'at_ms', r.at_ms) FROM incident_remarks r
-     WHERE r.incident_id = incidents.incident_id AND r.kind = 'acknowledge' ORDER BY r.at_ms, r.remark_id LIMIT 1)"""
-"""A column for statements that name the table ``incidents``: who saw it first, or NULL."""
+     WHERE r.incident_id = incidents.incident_id AND r.kind = 'acknowledge' AND r.alarm_ms >= coalesce({alarmed_again_ms("incidents")}, 0)
+     ORDER BY r.at_ms, r.remark_id LIMIT 1)"""
+"""A column for statements that name the table ``incidents``: who saw it first since it last alarmed anew, or NULL."""
 
 
 class Acknowledged(BaseModel):
-    """Who saw an incident first."""
+    """Who saw an incident first, or first since it last alarmed anew."""
 
     by: str = Field(description="what he is called")
     at_ms: int = Field(description="Unix ms")

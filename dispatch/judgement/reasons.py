@@ -40,6 +40,10 @@ _WORDING: Final[dict[str, tuple[str, str]]] = {
     "reason_wanted": ("未发现泄漏时必须写明原因", "'no leak found' needs its reason in the note"),
     "not_then": ("这一步的时间不可信：早于建单，或晚于现在", "that time cannot be true: before the order was made, or still to come"),
     "leak_since_then": ("此后又有泄漏报警：请重新检测", "it has leaked again since then: measure anew"),
+    "leak_during_test": (
+        "试验开始之后又有泄漏报警：请重新稳压，从头试验",
+        "it has leaked again since the test was begun: begin the test anew",
+    ),
     "later_test_known": ("已有更晚的严密性试验记录", "a later tightness test is on record already"),
     "no_such_order": ("没有这张抢修单", "there is no such order"),
     "no_such_task": ("没有这项任务，或已经完成", "there is no such task, or it is done already"),

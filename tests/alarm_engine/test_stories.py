@@ -1,11 +1,14 @@
 """Alarm stories: what devices say, and what comes of it."""
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from alarm_engine import record
+from alarm_engine.incident import Incident
 from tests.alarm_engine.stage import HOME, OTHER_HOME, Stage, device, home
 
 
@@ -267,6 +270,84 @@ def test_a_return_after_clean_air_is_recorded(stage: Stage) -> None:
     stage.reading(ch4=0.0)
     stage.reading(ch4=15.0, state="alarm")
     assert stage.events().count("leak_again") == 1
+
+
+def _leaks_again(stage: Stage) -> list[dict[str, Any]]:
+    return [dict(row) for rows in stage.ports.written for row in rows.events if row["kind"] == "leak_again"]
+
+
+def _new_leaks(stage: Stage) -> list[str]:
+    """Of the entries of leaks of the open incident, those that are new leaks: what each came after."""
+    return [row["detail"]["after"] for row in _leaks_again(stage) if "after" in row["detail"]]
+
+
+def test_a_leak_into_a_clear_room_is_a_new_one_and_lasts_without_being_another(stage: Stage) -> None:
+    stage.alarm()
+    stage.ack("done", "closed")
+    stage.reading(ch4=15.0, state="alarm")
+    assert _new_leaks(stage) == []
+    stage.reading(ch4=1.0)
+    for _ in range(5):
+        stage.reading(ch4=15.0, state="alarm")
+    assert _new_leaks(stage) == ["clear"]
+    stage.alarm(event="leak_cleared", ch4=8.0)
+    stage.alarm()
+    assert _new_leaks(stage) == ["clear", "clear"]
+
+
+def test_a_room_that_hovers_about_the_set_point_leaks_once(stage: Stage) -> None:
+    stage.alarm()
+    stage.ack("done", "closed")
+    for _ in range(5):
+        stage.reading(ch4=9.5)
+        stage.reading(ch4=10.5, state="alarm")
+    assert _new_leaks(stage) == []
+
+
+def test_clean_air_in_one_room_makes_no_new_leak_of_the_one_that_lasts_in_another(stage: Stage) -> None:
+    stage.alarm("D1")
+    stage.ack("done", "closed")
+    for _ in range(5):
+        stage.reading("D1B", ch4=0.0)
+        stage.reading("D1", ch4=15.0, state="alarm")
+    assert _new_leaks(stage) == []
+    stage.alarm("D1B")
+    assert _new_leaks(stage) == ["clear"]
+
+
+def test_a_new_leak_is_not_lost_beside_the_old_one_of_the_same_message(stage: Stage) -> None:
+    stage.alarm()
+    stage.ack("rejected")
+    stage.alarm()
+    stage.alarm(event="leak_cleared", ch4=0.0)
+    stage.alarm()
+    entries = _leaks_again(stage)
+    assert [row["detail"].get("after") for row in entries] == [None, "clear"]
+    assert len({row["at_ms"] for row in entries}) == 1, "the clock stands still"
+    assert len({row["event_id"] for row in entries}) == 2
+
+
+async def test_a_leak_behind_an_opened_valve_is_a_new_one_and_a_close_that_is_refused_makes_none(stage: Stage) -> None:
+    stage.alarm()
+    for _ in range(3):
+        stage.ack("rejected")
+        stage.reading(ch4=15.0, state="alarm")
+    assert len(stage.closes) > 3
+    assert _new_leaks(stage) == []
+    stage.ack("done", "closed")
+    await stage.pass_time(1.0)
+    stage.meter("open")
+    stage.reading(ch4=15.0, state="alarm")
+    stage.reading(ch4=15.0, state="alarm")
+    assert _new_leaks(stage) == ["opened"]
+
+
+def test_that_a_room_was_clear_is_known_after_a_restart(stage: Stage) -> None:
+    stage.alarm()
+    stage.reading(ch4=0.0)
+    later = Incident.from_row(stage.incident().row())
+    later.recall(json.loads(json.dumps(stage.incident().memory())))
+    assert later.clear == {"D1"}
 
 
 def test_two_homes_do_not_touch_each_other(stage: Stage) -> None:

@@ -11,8 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from console.access.rights import Role
 from tests.browser.chromium import OPTIONS, find
+from tests.browser.line import Line
+from tests.browser.technician import Visit, stations
 from tests.console.conftest import console, records, start_console  # noqa: F401  the same console, seen through a browser
-from tests.console.stage import Served
+from tests.console.stage import Records, Served
 
 WIDTHS = {"phone": (390, 844), "desk": (1600, 900), "wall": (1920, 1080)}
 _PATIENCE_MS = 30_000
@@ -113,6 +115,21 @@ def seat(
         return page
 
     return sit
+
+
+@pytest.fixture
+def visit(records: Records, console: Served) -> Iterator[Visit]:
+    """An order for a technician, and stations that answer."""
+    found = Visit(records)
+    with stations(records.dsn):
+        yield found
+
+
+@pytest.fixture
+def line(console: Served) -> Iterator[Line]:
+    """What lies between a technician's phone and the console."""
+    with Line(console.url) as between:
+        yield between
 
 
 def until_so(page: Page, condition: Callable[[], object], what: str) -> None:

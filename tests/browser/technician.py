@@ -42,7 +42,7 @@ class Visit:
 
     def __init__(self, records: Records) -> None:
         self.records = records
-        began = now_ms() - 120_000
+        began = now_ms() - 600_000
         records.home(
             1, meter_location="厨房", access_note="门禁 1234#", lon=112.9388, lat=28.2282, coord_datum="WGS-84", flags=["lives_alone"]
         )

@@ -9,12 +9,19 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import WIDTHS, Seat, until_so
+from tests.browser.conftest import WIDTHS, Person, Seat, until_so
 from tests.browser.test_every_page import SMALL, a_working_day, complaints
 from tests.console.stage import Records, Served
 
 STANDS: Final = """[...document.querySelectorAll("dialog[open], .el-overlay")]
     .every((each) => each.getAnimations({ subtree: true }).length === 0)"""
+
+CHANGE: Final = re.compile("^(修改|Change) else$")
+MAKE_LINK: Final = re.compile("^(生成密码链接|Make a password link)$")
+NEW_TOKEN: Final = re.compile("^(新建令牌|New token)$")
+STORED: Final = re.compile("^(我已存好|I have stored it)$")
+PASSWORD: Final = re.compile("^(密码|Password)$")
+AGAIN: Final = re.compile("^(再输一次密码|Password again)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ DIALOGS: Final = (
     Asked("new user", "/admin/users", "^(新建用户|New user)$"),
     Asked("user", "/admin/users", "^(修改|Change) else$"),
     Asked("new token", "/admin/tokens", "^(新建令牌|New token)$"),
+    Asked("revoke", "/admin/tokens", "^(撤销|Revoke) erp$"),
 )
 
 
@@ -64,6 +72,7 @@ def a_day_of_everything(records: Records, console: Served) -> dict[str, str]:
     hold = {"home_id": "home-0002", "hold": "self_protection", "cause": "tamper", "set_ms": now, "set_by": "line"}
     records.put("valve_holds", hold_id=uuid4(), **hold)
     console.signed_in("operator", name="else")
+    assert console.signed_in("engineer", name="keeper").post("/api/v1/tokens", json={"name": "erp", "rights": ["read"]}).is_success
     return {**ids, "quiet": "home-0002"}
 
 
@@ -123,3 +132,68 @@ def test_every_dialog_is_worked_by_keyboard_and_leads_back(
         if wrong:
             found[f"{asked.name} at {at}"] = wrong
     assert found == {}
+
+
+def told_once(page: Page, language: str, back: re.Pattern[str]) -> tuple[str, list[str]]:
+    """The secret that stands in a dialog, and what is wrong with that; it is put away on purpose, and leads to the button ``back``."""
+    dialog = page.get_by_role("dialog")
+    stored = dialog.get_by_role("button", name=STORED)
+    expect(stored).to_be_visible()
+    until_so(page, lambda: page.evaluate(STANDS), "the secret stands")
+    expect(dialog).to_have_count(1)
+    expect(dialog.locator(":focus")).to_have_count(1)
+    secret = dialog.get_by_role("textbox").input_value()
+    wrong = looked_at(page, language, ".el-overlay-dialog")
+    for key in ("Shift+Tab", "Shift+Tab", "Tab", "Tab", "Tab", "Escape"):
+        page.keyboard.press(key)
+        if not holds_the_focus(page):
+            wrong.append(f"{key} leads out of it")
+    expect(stored).to_be_visible()
+    stored.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name=back)).to_be_focused()
+    return secret, wrong
+
+
+def looked_at(page: Page, language: str, part: str = "html") -> list[str]:
+    """What is wrong with a page on a desk and on the smallest phone."""
+    across, down = WIDTHS["desk"]
+    wrong = complaints(page, language, part)
+    page.set_viewport_size(SMALL)
+    wrong += complaints(page, language, part)
+    page.set_viewport_size({"width": across, "height": down})
+    return wrong
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_told_once_stands_until_it_is_put_away_and_the_link_sets_a_password(
+    language: str, console: Served, seat: Seat, person: Person
+) -> None:
+    console.signed_in("operator", name="else")
+    page = seat("supervisor", "engineer", path="/admin/users", language=language)
+    page.emulate_media(reduced_motion="reduce")
+    found: dict[str, list[str]] = {}
+    page.get_by_role("button", name=CHANGE).press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name=MAKE_LINK).press("Enter")
+    link, found["password link"] = told_once(page, language, CHANGE)
+    page.goto(f"{console.url}/admin/tokens")
+    page.get_by_role("button", name=NEW_TOKEN).press("Enter")
+    page.get_by_role("dialog").get_by_role("textbox").fill("gis")
+    page.keyboard.press("Enter")
+    token, found["token"] = told_once(page, language, NEW_TOKEN)
+    assert token.startswith("gs_")
+
+    his = person("desk", language, ("/api/v1/session",))  # which says that nobody is signed in
+    his.goto(link)
+    password, again = his.get_by_label(PASSWORD), his.get_by_label(AGAIN)
+    expect(password).to_be_visible()
+    found["a password by link"] = looked_at(his, language)
+    for first, second in (("short", ""), ("four horses at the Xiang", "three")):
+        password.fill(first)
+        again.fill(second)
+        expect(his.get_by_role("alert")).to_be_visible()
+        found[f"a password by link: {first}, {second}"] = looked_at(his, language)
+    again.fill("four horses at the Xiang")
+    his.keyboard.press("Enter")
+    expect(his.locator(".live").first).to_have_attribute("data-state", "live")
+    assert {what: wrong for what, wrong in found.items() if wrong} == {}

@@ -39,6 +39,21 @@ def test_two_operators_see_what_the_other_does_as_he_does_it(console: Served, re
         expect(page.get_by_text(re.compile("acknowledged by operator-1 at"))).to_be_visible()
         expect(page.locator(".row .age .waits")).to_have_count(0)
 
+    # The room was clear, and it leaks anew: nobody has seen that, and the other says so this time.
+    with records.db.transaction():
+        records.event(incident, "leak_again", T0 + 60_000, after="clear", ch4_lel=23.0)
+        records.change("incidents", "incident_id", incident, last_leak_ms=T0 + 60_000)
+    for page in (one, two):
+        expect(page.locator(".row .age .waits")).to_contain_text("alarm again at")
+        expect(page.get_by_role("log").filter(has_text="Alarm again: ")).to_have_count(1)
+        expect(page.locator(".watching .wants")).to_contain_text("1 not acknowledged")
+    two.keyboard.press("j")
+    two.keyboard.press("a")
+    two.get_by_label("Remark (may stay empty)").press("Enter")
+    for page in (one, two):
+        expect(page.get_by_text(re.compile("acknowledged by operator-2 at"))).to_be_visible()
+        expect(page.locator(".row .age .waits")).to_have_count(0)
+
     two.keyboard.press("j")
     two.keyboard.press("c")
     two.get_by_role("textbox", name="Remark").fill("riser key is at the gate")

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Seat, until_so
 from tests.browser.technician import CREW, ORDER_NO, Visit
-from tests.browser.test_technician import phone, press, until_done, visit  # noqa: F401
+from tests.browser.test_technician import phone, press, until_done
 from tests.console.stage import Records, Served
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Dialog, Page, expect
 from tests.browser.conftest import Person
 from tests.browser.line import Line
 from tests.browser.technician import ORDER_NO, TECHNICIAN, Visit, now_ms
-from tests.browser.test_technician import NO_RECEPTION, line, press, until, until_all_told, until_done, visit  # noqa: F401
+from tests.browser.test_technician import NO_RECEPTION, press, until, until_all_told, until_done
 from tests.console.stage import Served
 
 WITHOUT_WORKER = "delete Navigator.prototype.serviceWorker;"

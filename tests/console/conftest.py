@@ -1,10 +1,15 @@
 """A console as a person meets it: a real database with records written by SQL, and a real server on a free port."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from console.access.access import Access
+from console.settings import ConsoleSettings
+from console.store import Store
+from core.clock import ManualClock
+from tests.console.access_stage import NOW
 from tests.console.stage import Records, Served, running_console
 
 
@@ -27,3 +32,20 @@ def start_console(database: str) -> Iterator[Callable[..., Served]]:
 def console(start_console: Callable[..., Served]) -> Served:
     """A console on the test's database."""
     return start_console()
+
+
+@pytest.fixture
+async def clock() -> ManualClock:
+    """Stands still until a test moves it."""
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+async def access(database: str, clock: ManualClock) -> AsyncIterator[Access]:
+    """Signing in on the test's database, by the test's clock and without a server."""
+    store = Store(database)
+    await store.start()
+    found = Access(store, ConsoleSettings(postgres_dsn=database), clock, clock)
+    yield found
+    await found.stop()
+    await store.stop()

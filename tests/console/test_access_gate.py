@@ -22,6 +22,7 @@ from tests.console.stage import Records, Served
 
 CLOSE = "/api/v1/homes/home-0001/close-valve"
 BODY = {"reason": "away"}
+PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xda\x00\x02" + bytes(range(1, 100))
 
 
 @pytest.fixture
@@ -196,6 +197,58 @@ async def test_the_platforms_own_token_is_good_at_this_machine_alone() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("10.0.0.5", 5)), base_url="http://127.0.0.1") as http:
         http.headers["Authorization"] = "Bearer gs_platform"
         assert (await http.get("/api/v1/session")).status_code in {401, 503}
+
+
+# --- cut off on the way
+
+
+async def _cut_off_after(app: ASGIApp, path: str, headers: dict[str, str], *pieces: bytes) -> list[Message]:
+    """Ask, send these pieces of a body, and be gone; gives what was said to nobody."""
+    coming: list[Message] = [*({"type": "http.request", "body": piece, "more_body": True} for piece in pieces), {"type": "http.disconnect"}]
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        return coming.pop(0) if len(coming) > 1 else coming[0]
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 5),
+        "server": ("127.0.0.1", 80),
+    }
+    await app(scope, receive, send)
+    return said
+
+
+@pytest.mark.parametrize("arrived", [(), (PICTURE[:40],)])
+async def test_what_is_cut_off_is_neither_taken_for_the_whole_nor_holds_its_key(
+    database: str, records: Records, arrived: tuple[bytes, ...]
+) -> None:
+    records.home(1)
+    records.order(records.incident(1), crew_id=records.crew("c1"))
+    app = create_app(ConsoleSettings(postgres_dsn=database, platform_token="gs_platform"))
+    await app.state.running.store.start()
+    path = "/api/v1/orders/QX-260402-0001/attachments"
+    headers = {"Host": "127.0.0.1", "Authorization": "Bearer gs_platform", "Content-Type": "image/jpeg", "Idempotency-Key": "once"}
+    assert await _cut_off_after(app, path, headers, *arrived) == []
+    assert records.db.execute("SELECT count(*) FROM order_attachments").fetchone() == (0,)
+    assert records.db.execute("SELECT count(*) FROM idempotency_keys").fetchone() == (0,)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        sent_again = await http.post(path, content=PICTURE, headers=headers)
+    assert sent_again.status_code == 201, sent_again.text
+    assert records.db.execute("SELECT size FROM order_attachments").fetchall() == [(len(PICTURE),)]
+    await app.state.running.store.stop()
 
 
 # --- and again

@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -16,42 +16,16 @@ from console.access.access import Access
 from console.access.attempts import FREE, KNOWN_FOR_MS, LONGEST_WAIT_S
 from console.access.passwords import Passwords
 from console.access.secret import csrf_of, digest
-from console.access.users import NewUser
 from console.problems import Problem
-from console.settings import ConsoleSettings
-from console.store import Store
 from core.clock import ManualClock
+from tests.console.access_stage import NOW, PASSWORD, user
 from tests.console.stage import Records, Served
-
-PASSWORD = "vier Pferde am Xiang"
-NOW = 1_775_120_400_000
-
-
-@pytest.fixture
-async def clock() -> ManualClock:
-    return ManualClock(NOW)
 
 
 @pytest.fixture
 def guesses_are_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of many guesses: how often one may guess has nothing to do with what a guess costs."""
     monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-async def access(database: str, clock: ManualClock) -> AsyncIterator[Access]:
-    store = Store(database)
-    await store.start()
-    found = Access(store, ConsoleSettings(postgres_dsn=database), clock, clock)
-    yield found
-    await found.stop()
-    await store.stop()
-
-
-async def user(access: Access, name: str = "zhou", *roles: Any, password: str | None = PASSWORD) -> UUID:
-    hashed = None if password is None else await access.passwords.hash(password)
-    wanted = NewUser(name=name, display=name, roles=list(roles) or ["operator"])
-    return await access.users.make(wanted, "test", access.clock.now_ms(), password_hash=hashed)
 
 
 async def refused(access: Access, name: str, password: str, origin: str = "10.0.0.1") -> str:

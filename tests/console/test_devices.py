@@ -1,5 +1,6 @@
 """The list of devices: what narrows it, page by page, for whoever asks, and along an index."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -66,6 +67,19 @@ def test_each_is_shown_as_it_is_alone(console: Served, three: Records) -> None:
     listed = console.get(f"{API}/devices", device_id="D0000")["items"]
     assert [device["state"] and device["state"]["heard_ms"] for device in listed] == [None, T0 + 5, None]
     assert listed == [console.get(f"{API}/devices/{device['device_id']}") for device in listed]
+
+
+def test_a_search_by_a_devices_number_is_recorded_and_a_list_is_not(start_console: Callable[..., Served], three: Records) -> None:
+    desk = start_console().signed_in("viewer", name="wall")
+    asked: dict[str, str]
+    for asked in ({"kind": "meter"}, {"device_id": "D00002"}, {"device_id": "D0000", "limit": "2"}, {"device_id": "Hub_"}):
+        assert desk.get(f"{API}/devices", params=asked).status_code == 200
+    rows = three.db.execute("SELECT who, what, about, detail FROM audit ORDER BY audit_no").fetchall()
+    assert rows == [
+        ("wall", "searched_by_address", "home-0002", {"asked": "D00002", "found": 1}),
+        ("wall", "searched_by_address", "", {"asked": "D0000", "found": 2}),
+        ("wall", "searched_by_address", "", {"asked": "Hub_", "found": 0}),
+    ]
 
 
 def test_the_pages_hold_every_device_once(console: Served, three: Records) -> None:

@@ -61,6 +61,27 @@ def test_the_day_carries_all_that_is_needed_without_reception(order: UUID, recor
     assert live["valve_words"]["en"] == "close command sent, waiting for the meter"
 
 
+def test_his_phone_is_told_of_a_leak_that_comes_anew(order: UUID, records: Records, his: httpx.Client) -> None:
+    def told() -> int | None:
+        (found,) = his.get("/api/v1/field/orders").json()["orders"]
+        return found["alarmed_again_ms"]  # type: ignore[no-any-return]
+
+    assert told() is None
+    row = records.db.execute("SELECT incident_id FROM incidents").fetchone()
+    assert row is not None
+    records.event(row[0], "leak_again", T0 + 1_000, ch4_lel=23.0)
+    assert told() is None
+    records.event(row[0], "leak_again", T0 + 2_000, after="clear")
+    assert told() == T0 + 2_000
+    # Another incident of the place joins his order: to him gas leaks anew, whatever his order's state.
+    records.step(order, "leak_again", T0 + 3_100, "on_site", "line", said_ms=T0 + 3_000, alias=str(row[0]))
+    assert told() == T0 + 3_000
+    later = records.incident(1, at_ms=T0 + 3_000, state="closed")
+    records.put("order_aliases", incident_id=later, order_id=order, at_ms=T0)
+    records.event(later, "leak_again", T0 + 4_000, hotline=True)
+    assert told() == T0 + 4_000
+
+
 def test_only_his_crew_and_only_today(order: UUID, records: Records, console: Served, his: httpx.Client) -> None:
     records.home(2)
     records.crew("芙蓉-2")

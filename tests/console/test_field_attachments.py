@@ -55,6 +55,7 @@ def test_a_photo_is_kept_whole_with_its_time_and_place(order: UUID, his: httpx.C
     found = his.get(f"/api/v1/attachments/{kept['attachment_id']}")
     assert (found.content, found.headers["content-type"]) == (JPEG, "image/jpeg")
     assert found.headers["x-content-type-options"] == "nosniff"
+    assert found.headers["cache-control"] == "private, no-store", "the next one at a shared desk is not shown it unrecorded"
     assert "sandbox" in found.headers["content-security-policy"]
 
 

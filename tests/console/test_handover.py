@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from console.access.rights import Role
+from console.access.who import Who
 from console.desk.handover_document import covers, desk_of, districts_of, strangers
 from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, told, user
 from tests.console.stage import T0, Records, Served
@@ -312,6 +313,48 @@ async def test_who_may_look(desk: Desk) -> None:
     assert await desk.refused("GET", f"/handovers/{begun['handover_id']}", VIEWER) == (403, "not_allowed")
     assert await desk.refused("GET", "/handover", auditor) == (403, "not_allowed")
     assert await desk.refused("POST", "/handovers", auditor) == (403, "not_allowed")
+
+
+async def test_numbers_in_what_was_said_are_masked_once_the_incident_is_closed(desk: Desk, records: Records) -> None:
+    clear, masked = "ring 13812345678", "ring 138****5678"
+    incident, _ = _shift(records)
+    incident_id = incident.partition(":")[2]
+    records.change("incidents", "incident_id", incident_id, home={**HOME, "address_zh": clear})
+    await desk.post(f"/incidents/{incident_id}/remarks", OPERATOR, text=clear)
+    begun = await desk.post("/handovers", OPERATOR, owners={"*": "zhao"})
+    taken = await desk.post(f"/handovers/{begun['handover_id']}/take", NEXT)
+    auditor = person("shen", "auditor")
+
+    async def shown(who: Who) -> set[str]:
+        """What is told of the incident, without who said it."""
+        whole = await desk.get(f"/handovers/{taken['handover_id']}", who)
+        documents = [whole["begun_document"], whole["taken_document"]]
+        if who is not auditor:
+            documents.append(await desk.get("/handover", who))
+        found = {remark["zh"].removeprefix("李值班：") for document in documents for remark in document["remarks"]}
+        # The revisit stands under the address of its order.
+        placed = [each for document in documents for part in ("incidents", "promises") for each in document[part]]
+        return found | {each["address_zh"] for each in placed if not each["thing"].startswith("revisit:")}
+
+    assert await shown(NEXT) == {clear}
+    assert await shown(auditor) == {masked}
+    records.change("incidents", "incident_id", incident_id, state="closed")
+    assert await shown(NEXT) == {masked}
+
+
+async def test_a_number_in_the_words_of_a_shift_is_masked_once_the_next_one_is_taken_over(desk: Desk) -> None:
+    begun = await desk.post("/handovers", OPERATOR, remarks="ring 13812345678")
+    path = f"/handovers/{begun['handover_id']}"
+    taken = await desk.post(f"{path}/take", NEXT, note="rang 13812345678")
+    assert (taken["remarks"], taken["note"]) == ("ring 13812345678", "rang 13812345678")
+    hidden = ("ring 138****5678", "rang 138****5678")
+    seen = await desk.get(path, person("shen", "auditor"))
+    assert (seen["remarks"], seen["note"]) == hidden
+    again = await desk.post("/handovers", NEXT)
+    assert (await desk.get(path, NEXT))["remarks"] == "ring 13812345678", "the next is not taken yet"
+    await desk.post(f"/handovers/{again['handover_id']}/take", OPERATOR)
+    seen = await desk.get(path, NEXT)
+    assert (seen["remarks"], seen["note"]) == hidden
 
 
 async def test_the_demonstration_may_hand_over_to_itself(desk: Desk, records: Records) -> None:

@@ -11,8 +11,8 @@ from console.access.access import Access
 from console.access.rights import Role
 from console.settings import ConsoleSettings
 from core.clock import ManualClock
+from tests.console.access_stage import user
 from tests.console.stage import Records, Served
-from tests.console.test_access_sign_in import access, clock, user  # noqa: F401  the same access, by the same clock
 
 _MIN_S: Final = 60
 ORIGIN: Final = "10.0.0.1"
@@ -20,18 +20,18 @@ IDLE_MS: Final = 30 * 60_000
 
 
 @pytest.fixture
-async def cookie(access: Access, clock: ManualClock) -> str:  # noqa: F811
+async def cookie(access: Access, clock: ManualClock) -> str:
     return await access.sessions.begin(await user(access), ORIGIN, clock.now_ms())
 
 
-async def somebody(access: Access, *roles: Role) -> UUID:  # noqa: F811
+async def somebody(access: Access, *roles: Role) -> UUID:
     """A new user, also a technician, whose crew nobody asks for here."""
     user_id = await user(access, "somebody")
     await access._store.own("UPDATE users SET roles = %(roles)s WHERE user_id = %(user_id)s", {"roles": list(roles), "user_id": user_id})
     return user_id
 
 
-async def polled(access: Access, clock: ManualClock, cookie: str, minutes: int, acts: Collection[int] = ()) -> list[bool]:  # noqa: F811
+async def polled(access: Access, clock: ManualClock, cookie: str, minutes: int, acts: Collection[int] = ()) -> list[bool]:
     """Signed in or not, at each of a page's polls, one every ten seconds; ``acts``: the minutes in which a person did something."""
     found = []
     began_ms = clock.now_ms()
@@ -44,7 +44,7 @@ async def polled(access: Access, clock: ManualClock, cookie: str, minutes: int, 
     return found
 
 
-async def test_a_page_that_goes_on_asking_keeps_nobody_signed_in(access: Access, clock: ManualClock, cookie: str) -> None:  # noqa: F811
+async def test_a_page_that_goes_on_asking_keeps_nobody_signed_in(access: Access, clock: ManualClock, cookie: str) -> None:
     found = await polled(access, clock, cookie, 35)
     assert found == [True] * 179 + [False] * 31, "until half an hour after he sat down, and no longer"
 
@@ -55,11 +55,11 @@ def test_an_idle_end_is_longer_than_its_own_warning() -> None:
         ConsoleSettings.model_validate({"postgres_dsn": "", "desk_idle_minutes": 14.9})
 
 
-async def test_who_moves_once_in_twenty_minutes_stays(access: Access, clock: ManualClock, cookie: str) -> None:  # noqa: F811
+async def test_who_moves_once_in_twenty_minutes_stays(access: Access, clock: ManualClock, cookie: str) -> None:
     assert all(await polled(access, clock, cookie, 100, range(0, 100, 20)))
 
 
-async def test_the_end_is_counted_from_the_act_not_from_the_word_of_it(access: Access, clock: ManualClock, cookie: str) -> None:  # noqa: F811
+async def test_the_end_is_counted_from_the_act_not_from_the_word_of_it(access: Access, clock: ManualClock, cookie: str) -> None:
     await clock.advance(20 * _MIN_S)
     who = await access.of_cookie(cookie, ORIGIN, 4 * 60_000)
     assert who is not None
@@ -67,8 +67,8 @@ async def test_the_end_is_counted_from_the_act_not_from_the_word_of_it(access: A
 
 
 async def test_no_word_of_a_page_makes_a_session_shorter_or_longer_than_it_was(
-    access: Access,  # noqa: F811
-    clock: ManualClock,  # noqa: F811
+    access: Access,
+    clock: ManualClock,
     cookie: str,
 ) -> None:
     began_ms = clock.now_ms()
@@ -83,8 +83,8 @@ async def test_no_word_of_a_page_makes_a_session_shorter_or_longer_than_it_was(
 
 
 async def test_who_acts_all_the_time_is_still_known_after_a_new_start_of_the_console(
-    access: Access,  # noqa: F811
-    clock: ManualClock,  # noqa: F811
+    access: Access,
+    clock: ManualClock,
     cookie: str,
 ) -> None:
     for _ in range(60):
@@ -96,14 +96,14 @@ async def test_who_acts_all_the_time_is_still_known_after_a_new_start_of_the_con
 
 
 @pytest.mark.parametrize("roles", [("viewer",), ("technician",), ("technician", "viewer")])
-async def test_a_wall_and_a_phone_in_a_stairwell_have_no_idle_end(access: Access, clock: ManualClock, roles: Any) -> None:  # noqa: F811
+async def test_a_wall_and_a_phone_in_a_stairwell_have_no_idle_end(access: Access, clock: ManualClock, roles: Any) -> None:
     cookie = await access.sessions.begin(await somebody(access, *roles), ORIGIN, clock.now_ms())
     for _ in range(11):
         await clock.advance(3600)
         assert await access.of_cookie(cookie, ORIGIN, clock.now_ms()) is not None
 
 
-async def test_a_technician_who_sits_at_a_desk_too_has_the_desks_end(access: Access, clock: ManualClock) -> None:  # noqa: F811
+async def test_a_technician_who_sits_at_a_desk_too_has_the_desks_end(access: Access, clock: ManualClock) -> None:
     cookie = await access.sessions.begin(await somebody(access, "technician", "dispatcher"), ORIGIN, clock.now_ms())
     await clock.advance(31 * _MIN_S)
     assert await access.of_cookie(cookie, ORIGIN) is None

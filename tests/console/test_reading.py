@@ -221,6 +221,12 @@ def test_commands_calls_and_tasks_are_listed(console: Served, records: Records) 
     records.task(None, done_ms=T0 + 5, done_by="desk-1", note="ok")
     assert len(console.get("/api/v1/commands")["items"]) == 2
     assert len(console.get("/api/v1/commands", incident_id=incident)["items"]) == 1
+    alias = uuid4()
+    records.put("incident_aliases", alias_id=alias, incident_id=incident, at_ms=T0, reason="opened_without_database")
+    early = records.command(alias, at_ms=T0 - 1)
+    for either in (incident, alias):
+        listed = console.get("/api/v1/commands", incident_id=either)["items"]
+        assert [len(listed), listed[-1]["command_id"]] == [2, str(early)], "under whatever id of the incident it was sent"
     assert console.get("/api/v1/commands", device_id="M00002")["items"][0]["incident_id"] == str(other)
     assert len(console.get("/api/v1/calls", incident_id=other)["items"]) == 1
     still = console.get("/api/v1/tasks", open=True)["items"]

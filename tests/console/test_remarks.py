@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from console.desk.alarmed_again import alarmed_again_ms
 from console.desk.remarks_rows import ACKNOWLEDGED, of_remark
+from tests.alarm_engine.stage import Stage
 from tests.console.desk_stage import OPERATOR, SUPERVISOR, VIEWER, Desk, person, running_desk, told
-from tests.console.stage import Records, Served, frames
+from tests.console.stage import T0, Records, Served, frames
 
 
 @pytest.fixture
@@ -55,6 +57,103 @@ async def test_an_acknowledgement_says_who_saw_it_and_stops_nothing(desk: Desk, 
     assert records.db.execute("SELECT * FROM incidents").fetchall() == before
     row = records.db.execute(f"SELECT {ACKNOWLEDGED} FROM incidents".encode()).fetchone()
     assert row == ({"by": "李值班", "at_ms": first["at_ms"]},)
+
+
+def _known(records: Records, incident: UUID) -> tuple[int | None, Any]:
+    """When it alarmed anew, and who has seen it since, of the incident as the lists read it."""
+    row = records.db.execute(
+        f"SELECT {alarmed_again_ms('incidents')}, {ACKNOWLEDGED} FROM incidents WHERE incident_id = %s".encode(), [incident]
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1] and row[1]["by"]
+
+
+def _order_goes_back(records: Records, order: UUID, said_ms: int, from_state: str, to_state: str, **detail: Any) -> None:
+    """As dispatch writes it, a minute after the line has told the leak."""
+    records.put(
+        "order_steps", order_id=order, at_ms=said_ms + 60_000, event="leak_again", from_state=from_state, to_state=to_state, actor="line",
+        detail={"said_ms": said_ms, **detail},
+    )  # fmt: skip
+
+
+async def test_who_has_seen_a_leak_is_asked_again_when_it_comes_anew(desk: Desk, records: Records, incident: UUID) -> None:
+    first = await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR)
+    # It lasts: a close that failed is tried once more, and its order hears of it every ten seconds.
+    order = records.order(incident, state="on_site")
+    records.event(incident, "leak_again", T0 + 5_000, ch4_lel=23.0)
+    for at_s in (10, 20):
+        _order_goes_back(records, order, T0 + at_s * 1000, "on_site", "on_site")
+    assert _known(records, incident) == (None, "李值班")
+
+    anew = T0 + 600_000
+    records.event(incident, "leak_again", anew, after="clear", ch4_lel=23.0)
+    assert _known(records, incident) == (anew, None)
+    second = await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR, note="again")
+    assert second["remark_id"] != first["remark_id"]
+    assert await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR) == second
+    await desk.post(f"/incidents/{incident}/acknowledge", SUPERVISOR)
+    assert _known(records, incident) == (anew, "李值班")
+    assert records.db.execute("SELECT alarm_ms, count(*) FROM incident_remarks GROUP BY alarm_ms ORDER BY 1").fetchall() == [
+        (0, 1),
+        (anew, 2),
+    ]
+    # Dispatch takes its time to send the order back for this leak: it is the same alarm.
+    _order_goes_back(records, order, anew, "tightness_passed", "on_site")
+    assert _known(records, incident) == (anew, "李值班")
+
+
+@pytest.mark.parametrize(
+    ("from_state", "to_state"), [("made_safe", "on_site"), ("restored", "on_site"), ("archived", "waiting")], ids=lambda state: str(state)
+)
+async def test_a_leak_that_sends_the_order_back_is_one_anew(
+    desk: Desk, records: Records, incident: UUID, from_state: str, to_state: str
+) -> None:
+    order = records.order(uuid4(), state=to_state)
+    records.put("order_aliases", incident_id=incident, order_id=order, at_ms=T0)
+    # What sent it back before this incident was, and what joined the two, is no alarm anew of it.
+    _order_goes_back(records, order, T0 - 900_000, from_state, to_state)
+    _order_goes_back(records, order, T0 + 50, from_state, to_state, alias=str(incident))
+    await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR)
+    assert _known(records, incident) == (None, "李值班")
+    _order_goes_back(records, order, T0 + 900_000, from_state, to_state)
+    assert _known(records, incident) == (T0 + 900_000, None)
+
+
+async def test_a_call_to_the_hotline_and_an_opened_valve_are_alarms_anew(desk: Desk, records: Records, incident: UUID) -> None:
+    details: list[dict[str, Any]] = [{"hotline": True}, {"after": "opened", "lane": "alarm"}]
+    for number, detail in enumerate(details, 1):
+        await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR)
+        assert _known(records, incident)[1] == "李值班"
+        records.event(incident, "leak_again", T0 + number * 60_000, **detail)
+        assert _known(records, incident) == (T0 + number * 60_000, None)
+
+
+def test_what_the_line_writes_of_a_leak_that_lasts_and_of_one_anew_is_told_apart(records: Records, incident: UUID) -> None:
+    line = Stage()
+    line.alarm()
+    written = 0
+    heard: list[int | None] = []
+    for deeds in (
+        (lambda: line.ack("rejected"), lambda: line.reading(ch4=15.0, state="alarm"), lambda: line.ack("done", "closed")),
+        (lambda: line.reading(ch4=0.0), lambda: line.reading(ch4=15.0, state="alarm")),
+    ):
+        line.clock.step(60_000)
+        for deed in deeds:
+            deed()
+        for rows in line.ports.written[written:]:
+            for entry in rows.events:
+                records.put("incident_events", **{**entry, "incident_id": incident})
+        written = len(line.ports.written)
+        heard.append(_known(records, incident)[0])
+    assert records.db.execute("SELECT count(*) FROM incident_events WHERE kind = 'leak_again'").fetchone() == (2,)
+    assert heard == [None, line.clock.now_ms()]
+
+
+async def test_a_leak_that_is_written_while_he_presses_is_not_seen(desk: Desk, records: Records, incident: UUID) -> None:
+    """The line writes what came before he pressed only after it: by the clock his acknowledgement is later."""
+    await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR)
+    records.event(incident, "leak_again", T0 + 1_000, after="clear")
+    assert _known(records, incident) == (T0 + 1_000, None)
 
 
 async def test_two_who_press_at_once_are_both_recorded_once(desk: Desk, records: Records, incident: UUID) -> None:
@@ -121,6 +220,24 @@ def test_a_row_becomes_an_entry_of_the_story() -> None:
     assert (entry["at_ms"], entry["kind"], entry["actor"], entry["zh"], entry["en"]) == (5, "remark", "li", "李：x", "李: x")
 
 
+def test_what_is_asked_again_after_a_crash_is_said_once(console: Served, records: Records, incident: UUID) -> None:
+    li = console.signed_in("operator", name="li")
+    for what, body in (("remarks", {"text": "邻居已通知"}), ("acknowledge", {})):
+        key = {"Idempotency-Key": f"one-{what}"}
+        path = f"/api/v1/incidents/{incident}/{what}"
+        first = li.post(path, json=body, headers=key)
+        # The console died over its answer: the key is there, unanswered, for longer than an answer takes.
+        records.db.execute("UPDATE idempotency_keys SET status = NULL, answer = NULL, made_ms = made_ms - 31000")
+        again = li.post(path, json=body, headers=key)
+        assert (first.status_code, again.status_code) == (200, 200), again.text
+        assert again.json() == first.json()
+        assert "idempotency-replayed" not in again.headers
+    assert records.db.execute("SELECT kind, count(*) FROM incident_remarks GROUP BY kind ORDER BY kind").fetchall() == [
+        ("acknowledge", 1),
+        ("remark", 1),
+    ]
+
+
 def test_what_is_said_reaches_everybody_who_watches_and_the_incident(console: Served, records: Records, incident: UUID) -> None:
     with console.signed_in("operator", name="li") as li, console.signed_in("viewer", name="wall") as wall:
         with wall.stream("GET", "/api/v1/events") as stream:
@@ -141,3 +258,26 @@ def test_what_is_said_reaches_everybody_who_watches_and_the_incident(console: Se
         story = wall.get(f"/api/v1/incidents/{incident}/timeline").json()["items"]
         assert [entry["zh"] for entry in story if entry["kind"] in {"remark", "acknowledge"}] == ["li：已知悉", "li：邻居已通知"]
         assert wall.post(f"/api/v1/incidents/{incident}/remarks", json={"text": "x"}).status_code == 403
+
+
+def test_an_alarm_anew_reaches_everybody_and_the_figures(console: Served, records: Records, incident: UUID) -> None:
+    with console.signed_in("operator", name="li") as li, console.signed_in("viewer", name="wall") as wall:
+        assert li.post(f"/api/v1/incidents/{incident}/acknowledge", json={}).status_code == 200
+        assert wall.get("/api/v1/overview").json()["oldest_unhandled_ms"] is None
+        with wall.stream("GET", "/api/v1/events") as stream:
+            told = frames(stream.iter_lines())
+            next(told)
+            for at_ms in (T0 + 60_000, T0 + 120_000):
+                with records.db.transaction():
+                    records.event(incident, "leak_again", at_ms, after="clear")
+                    records.change("incidents", "incident_id", incident, last_leak_ms=at_ms)
+            heard = next(data for name, data in told if name == "incident" and data["alarmed_again_ms"] == T0 + 120_000)
+        assert heard["acknowledged"] is None
+        (listed,) = wall.get("/api/v1/incidents").json()["items"]
+        assert (listed["alarmed_again_ms"], listed["acknowledged"]) == (T0 + 120_000, None)
+    # What was counted is kept for a second, in each scope. The oldest is the first that nobody has seen, however often it comes anew.
+    later = console.signed_in("viewer", name="later", districts=["430102"]).get("/api/v1/overview").json()
+    assert later["oldest_unhandled_ms"] == T0 + 60_000
+    records.order(incident, state="accepted", accepted_ms=T0 + 90_000)
+    accepted = console.signed_in("viewer", name="accepted", districts=["430102", "430104"]).get("/api/v1/overview").json()
+    assert accepted["oldest_unhandled_ms"] == T0 + 120_000

@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 from tests.console.stage import Records, Served
 
 NOBODY = UUID(int=7)
+BY = {"asked_by": "platform"}
+"""What stands in a body beside what was asked, where a token asks in another's name."""
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def test_the_steps_of_an_order_reach_dispatch(console: Served, database: str, or
             assert response.status_code == 200, response.text
             assert response.json()["answer"] == {"state": "accepted"}
     assert asked == [
-        {"kind": kind, "actor": "tech-1", "body": {"order_no": order_no, "technician_id": "tech-1", **body}}
+        {"kind": kind, "actor": "tech-1", "body": {"order_no": order_no, "technician_id": "tech-1", **body, **BY}}
         for _, _, kind, body in ORDER_STEPS
     ]
 
@@ -98,13 +100,13 @@ def test_what_concerns_meters_reaches_the_line(console: Served, database: str, o
     assert [(a["kind"], a["body"]) for a in asked] == [
         (
             "hotline_report",
-            {"home_id": "home-0001", "place": "", "note": "闻到燃气味", "caller_phone": "+8613800000000", "close": True},
+            {"home_id": "home-0001", "place": "", "note": "闻到燃气味", "caller_phone": "+8613800000000", "close": True, **BY},
         ),
-        ("hotline_report", {"home_id": None, "place": "五一大道 1 号", "note": "", "caller_phone": None, "close": False}),
-        ("close_valve", {"home_id": "home-0001", "reason": "away"}),
-        ("self_test", {"device_id": "D00001"}),
-        ("report", {"device_id": "M00001"}),
-        ("open_valve", {"order_no": order_no, "technician_id": "desk-1"}),
+        ("hotline_report", {"home_id": None, "place": "五一大道 1 号", "note": "", "caller_phone": None, "close": False, **BY}),
+        ("close_valve", {"home_id": "home-0001", "reason": "away", **BY}),
+        ("self_test", {"device_id": "D00001", **BY}),
+        ("report", {"device_id": "M00001", **BY}),
+        ("open_valve", {"order_no": order_no, "technician_id": "desk-1", **BY}),
     ]
 
 
@@ -115,8 +117,8 @@ def test_tasks_and_positions_reach_dispatch(console: Served, database: str, reco
         position = {"actor": "tech-1", "lon": 113.0, "lat": 28.2, "coord_datum": "GCJ-02"}
         assert console.http.post(f"/api/v1/crews/{crew}/position", json=position).status_code == 200
     assert [(a["kind"], a["body"]) for a in asked] == [
-        ("task_done", {"task_id": str(task), "note": "done"}),
-        ("crew_position", {"crew_id": "c1", "lon": 113.0, "lat": 28.2, "coord_datum": "GCJ-02"}),
+        ("task_done", {"task_id": str(task), "note": "done", **BY}),
+        ("crew_position", {"crew_id": "c1", "lon": 113.0, "lat": 28.2, "coord_datum": "GCJ-02", **BY}),
     ]
 
 

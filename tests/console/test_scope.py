@@ -14,7 +14,8 @@ from tests.console.eyes import ELSEWHERE, HERE, Quarter, city, look_as
 from tests.console.stage import T0, Records, Served, running_console
 
 API = "/api/v1"
-# Of nobody's home: users, tokens, signing in, the demonstration's own panel (which has no districts), and the stream, tested on its own.
+# Of nobody's home: signing in, and the demonstration's own panel, which has no districts. On their own are tested: users, tokens and the
+# audit record (test_access_users.py), and the stream (test_stream.py).
 ELSEWHERE_TESTED = re.compile(r"^/api/v1/(session|setup|users|tokens|demo|events|audit)(/|$)")
 # What each route that changes something is asked, so that nothing but the place can be wrong with it.
 BODIES: dict[str, dict[str, Any]] = {

@@ -165,6 +165,9 @@ def test_whoever_comes_back_after_the_end_of_an_incident_is_sent_no_names_again(
             finish(records, here, "left")
             place = up_to(before, is_finished("left"))[-1][1]
         up_to(steady, is_finished("left"))
+        records.change("commands", "command_id", here.command, reason="ring +8613812340001")
+        said = {"at_ms": T0, "kind": "remark", "actor": "desk", "display": "desk", "note": "ring +8613812340001"}
+        records.put("incident_remarks", remark_id=uuid4(), incident_id=here.incident, **said)
         for quarter in (there, here):
             touch(records, quarter, 1)
             finish(records, quarter, "one")
@@ -175,8 +178,11 @@ def test_whoever_comes_back_after_the_end_of_an_incident_is_sent_no_names_again(
     with watched(dropped, place) as again:
         had = up_to(again, lambda frame: frame[0] == "incident" and frame[2]["reason"] == "closed")
     assert [frame for frame in told if "周敏" in frame[3] and frame[0] in {"call", "timeline"}], "there was a name to be told"
+    assert {"command", "remark"} <= {frame[0] for frame in told if "+8613812340001" in frame[3]}, "and a number in what was said"
     of_here = [frame for frame in had if str(here.incident) in frame[3]]
-    assert {"call", "task", "order", "timeline", "incident"} <= {frame[0] for frame in of_here}, "he misses nothing of it"
+    assert {"call", "task", "order", "command", "remark", "timeline", "incident"} <= {frame[0] for frame in of_here}, (
+        "he misses nothing of it"
+    )
     names = ("周敏", "+8613812340001")
     assert not [frame for frame in of_here if frame[0] != "crew" and any(name in frame[3] for name in names)]
     elsewhere = records.db.execute("SELECT name FROM contacts WHERE home_id = %s", [there.home]).fetchone()
@@ -259,6 +265,7 @@ def test_what_people_say_send_and_sign_is_told_to_whom_it_concerns(start_console
         "elsewhere": look_as(console, "operator", districts=[ELSEWHERE]),
         "viewer": look_as(console, "viewer"),
         "crew": look_as(console, "technician", technician_id=here.technician),
+        "everywhere": look_as(console, "supervisor"),
     }
     with ExitStack() as stack:
         streams = {who: stack.enter_context(watched(client)) for who, client in watchers.items()}
@@ -267,10 +274,11 @@ def test_what_people_say_send_and_sign_is_told_to_whom_it_concerns(start_console
             "order_attachments", attachment_id=uuid4(), order_id=here.order, kind="photo", media_type="image/jpeg", bytes=b"x", size=1,
             sha256=b"x", happened_ms=T0, received_ms=T0, made_by=here.technician,
         )  # fmt: skip
-        records.put(
-            "handovers", handover_id=uuid4(), desk=HERE, after=UUID(int=0), begun_ms=T0, actor="desk", display="desk", remarks="",
-            owners={}, document={"incidents": [], "tasks": []},
-        )  # fmt: skip
+        for desk in (HERE, f"{HERE},{ELSEWHERE}", "*"):
+            records.put(
+                "handovers", handover_id=uuid4(), desk=desk, after=UUID(int=0), begun_ms=T0, actor="desk", display="desk", remarks="",
+                owners={}, document={"incidents": [], "tasks": []},
+            )  # fmt: skip
         told: dict[str, list[Frame]] = {who: [] for who in streams}
         # Sentences that were read together are told by their time. The remark's is now: it may stand behind the first end, not the second.
         for word in ("last", "very last"):
@@ -284,7 +292,12 @@ def test_what_people_say_send_and_sign_is_told_to_whom_it_concerns(start_console
         "elsewhere": set(),
         "viewer": {"remark", "attachment"},
         "crew": {"remark", "attachment"},
+        "everywhere": {"remark", "attachment", "handover"},
     }
+    for who, client in watchers.items():
+        handed = {frame[2]["desk"] for frame in told[who] if frame[0] == "handover"}
+        answer = client.get("/api/v1/handovers")
+        assert handed == ({item["desk"] for item in answer.json()["items"]} if answer.status_code == 200 else set()), who
     said = {who: next(frame[2]["text"] for frame in told[who] if frame[0] == "remark") for who in ("operator", "viewer")}
     assert said == {"operator": "ring 13812345678", "viewer": "ring 138****5678"}
     sentences = [frame[2]["zh"] for frame in told["viewer"] if frame[0] == "timeline" and frame[2]["kind"] == "remark"]

@@ -13,7 +13,7 @@ from core.ids import CANARY_HOME, CANARY_METER
 from core.station import ClearingKnowledge, ProofKnowledge, TaskMessage, ValveKnowledge
 from tests.console.stage import T0, Records, Served
 from tests.console.test_events import until, watching
-from tests.console.test_requests import station
+from tests.console.test_requests import BY, station
 
 
 def condition(records: Records, number: int, kind: str = "silent", *, device: str = "D", **values: Any) -> None:
@@ -193,8 +193,8 @@ def test_holds_are_asked_of_the_line(console: Served, records: Records, database
         lifted = console.http.post(f"{path}/lift", json={"actor": "desk-1", "hold": "works", "cause": "W-7", "why": "finished"})
     assert (set_it.status_code, lifted.status_code) == (200, 200)
     assert [request["kind"] for request in asked] == ["set_hold", "lift_hold"]
-    assert asked[0]["body"] == {"home_id": "home-0001", "hold": "works", "cause": "W-7", "reason": "riser"}
-    assert asked[1]["body"] == {"home_id": "home-0001", "hold": "works", "cause": "W-7", "why": "finished", "authority": "request"}
+    assert asked[0]["body"] == {"home_id": "home-0001", "hold": "works", "cause": "W-7", "reason": "riser", **BY}
+    assert asked[1]["body"] == {"home_id": "home-0001", "hold": "works", "cause": "W-7", "why": "finished", "authority": "request", **BY}
 
 
 @pytest.mark.parametrize("hold", ["safety", "arrears"])

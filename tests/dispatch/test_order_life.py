@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from console.desk.alarmed_again import alarms_anew
 from core.clock import ManualClock
 from core.station import LeakAgainMessage, OrderMessage, ValveMessage
 from dispatch.station import Station
@@ -203,6 +204,19 @@ async def test_a_leak_after_the_archive_opens_the_order_again(visit: Visit, reco
     assert row["archived_ms"] is None
     assert (row["state"], row["order_no"]) == ("waiting", visit.order_no)
     assert len(await records.rows("SELECT 1 FROM work_orders")) == 1
+
+
+async def test_only_a_leak_that_sends_the_order_back_asks_the_desk_again(visit: Visit, records: Records, clock: ManualClock) -> None:
+    anew = f"SELECT a.at_ms FROM (SELECT %s::uuid AS incident_id, 0 AS received_ms) i, LATERAL {alarms_anew('i')} AS a ORDER BY a.at_ms"
+    await visit.go("accept", "on_site")
+    await visit.leak_again()
+    await visit.go("made_safe", "record_cause", "tightness_test")
+    await visit.leak_again(at_ms=clock.now_ms() - 3_600_000)
+    assert await records.rows(anew, visit.message.incident_id) == []
+    await visit.leak_again()
+    back_ms = clock.now_ms()
+    await visit.leak_again()
+    assert [row["at_ms"] for row in await records.rows(anew, visit.message.incident_id)] == [back_ms]
 
 
 async def test_nobody_opens_the_door(visit: Visit, clock: ManualClock) -> None:

@@ -119,6 +119,38 @@ async def test_what_was_measured_before_gas_leaked_again_does_not_count(visit: V
     await visit.go(kind)
 
 
+@pytest.mark.parametrize(
+    ("simulated", "told", "after_leak_s", "reason"),
+    [
+        # TEST lasts 5 min: one that ends less than 5 min after the leak was begun before it.
+        (False, "by his phone", 299, "leak_during_test"),
+        (False, "by his phone", 300, None),
+        (False, "by the desk", 299, "leak_during_test"),
+        (False, "by the desk", 300, None),
+        (True, "by his phone", 299, "leak_during_test"),
+        (True, "by the crew of the simulation", 5, None),
+    ],
+)
+async def test_a_test_begun_before_gas_leaked_again_is_none(
+    visit: Visit, records: Records, clock: ManualClock, simulated: bool, told: str, after_leak_s: int, reason: str | None
+) -> None:
+    await records.rows("UPDATE work_orders SET simulated = %s WHERE order_no = %s", simulated, visit.order_no)
+    await visit.go("accept", "on_site", "made_safe", "record_cause")
+    await visit.leak_again()
+    leaked_ms = clock.now_ms()
+    await visit.go("made_safe", "record_cause")
+    await clock.advance(after_leak_s - 1 - (clock.now_ms() - leaked_ms) / 1000)  # asking takes a second
+    at_ms = leaked_ms + after_leak_s * 1000
+    body: dict[str, Any] = {**TEST}
+    if told == "by his phone":
+        body["happened_ms"] = at_ms
+    elif told == "by the desk":
+        body["technician_id"] = "C1-1"
+    answer = await visit.ask("tightness_test", "desk-1" if told == "by the desk" else "C1-1", **body)
+    assert (answer["asked"], answer.get("reason")) == (("done", None) if reason is None else ("refused", reason))
+    assert (await visit.row())["state"] == ("tightness_passed" if reason is None else "cause_recorded")
+
+
 async def test_a_leak_from_before_it_was_made_safe_does_not_undo_it(visit: Visit, clock: ManualClock) -> None:
     await visit.go("accept", "on_site")
     leaked_ms = clock.now_ms()

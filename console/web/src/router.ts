@@ -1,7 +1,7 @@
 // The pages of the operations centre by address. Each folder brings its own routes; who is not signed in goes to the door first.
 
 import { shallowRef, watch } from "vue";
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteLocationResolved, type RouteRecordRaw } from "vue-router";
 import { refusalOf, type Refusal } from "./shared/api";
 import { unattended } from "./shared/attendance";
 import { language, t } from "./shared/i18n";
@@ -55,19 +55,28 @@ export function titled(): void {
 router.afterEach(titled);
 watch([wanting, language], titled);
 
-/** Fetches the page that was asked for while the console still says who we are. */
+/** What stands above every page of the desk. */
+export const deskWatch = () => import("./desk/Watch.vue");
+
+/** The wall reads for itself, and the doors have nobody to tell. */
+export function watched(page: Pick<RouteLocationResolved, "matched" | "meta">): boolean {
+  return page.matched.length > 0 && !page.meta.bare && !page.meta.open;
+}
+
+/** Fetches the page that was asked for, and what the shell shows above it, while the console still says who we are. */
 export function fetchFirst(): void {
-  for (const record of router.resolve(location.pathname).matched) {
-    const load = record.components?.default;
-    if (typeof load === "function") void (load as () => Promise<unknown>)().catch(() => undefined);
-  }
+  const found = router.resolve(location.pathname);
+  const loads: unknown[] = found.matched.map((record) => record.components?.default);
+  if (watched(found)) loads.push(deskWatch);
+  for (const load of loads) if (typeof load === "function") void (load as () => Promise<unknown>)().catch(() => undefined);
 }
 
 export function allowed(right: Parameters<typeof may>[0] | undefined): boolean {
   return may(right ?? "read");
 }
 
-signedOutTo(() => {
+signedOutTo((out) => {
   const here = router.currentRoute.value;
-  if (!here.meta.open) void router.push({ path: "/signin", query: { to: here.fullPath, ended: unattended() ? "unattended" : "" } });
+  if (here.meta.open) return;
+  void router.push({ path: "/signin", query: out ? {} : { to: here.fullPath, ended: unattended() ? "unattended" : "" } });
 });

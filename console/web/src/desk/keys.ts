@@ -32,7 +32,7 @@ export function isTyping(target: EventTarget | null): boolean {
 }
 
 /** A dialog that was left may stay in the page unseen. */
-function dialogOpen(): boolean {
+export function dialogOpen(): boolean {
   return [...document.querySelectorAll("dialog[open], [aria-modal='true']")].some((dialog) => dialog.closest("[style*='display: none']") === null);
 }
 

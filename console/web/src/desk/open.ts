@@ -2,7 +2,7 @@
 //
 //   watchOpen()      once, by the shell's Watch.vue: reads them and follows them
 //   sorted           open incidents, the most urgent first; unacknowledged counts those nobody has taken on
-//   onNew(take)      an incident that was not there at the last reading
+//   onNew(take)      an incident that was not there at the last reading, and one that is known and alarms anew
 //   put(incident)    a thing just read elsewhere is newer than what is kept here
 //
 // Changes are taken together once a frame: a storm of a thousand sorts once, not a thousand times.
@@ -14,9 +14,10 @@ import type { Incident, Page } from "@/shared/model";
 import { on, useLive, type Live } from "@/shared/stream";
 import { moreUrgent } from "@/shared/words";
 
-const FIRST_PAGE = 60;
+const FIRST_PAGE = 25;
 const PAGE = 200;
 const RESORT_MS = 3_000;
+const LIST_FIRST_MS = 1_000;
 const PAGES_AT_MOST = 25;
 
 const kept = new Map<string, Incident>();
@@ -37,6 +38,26 @@ function changed(): void {
 }
 
 export const loaded = shallowRef(false);
+
+/** The last reading failed: what is listed is what was there before. */
+export const unread = shallowRef(false);
+
+/** Who waits for the first page of the list; null while nobody reads it. */
+let behind: (() => void)[] | null = null;
+
+function stands(): void {
+  for (const go of behind ?? []) go();
+  behind = null;
+}
+
+/** What stands beside the list is read after its first page: once that is there, could not be read, or is slow. At once where nobody reads it. */
+export function listFirst(): Promise<void> {
+  return new Promise((resolve) => {
+    if (behind === null) return resolve();
+    behind.push(resolve);
+    setTimeout(resolve, LIST_FIRST_MS);
+  });
+}
 
 /** What time alone makes worse is seen some seconds later. */
 const step = computed(() => Math.floor(now.value / RESORT_MS) * RESORT_MS);
@@ -59,15 +80,31 @@ export function onNew(take: (incident: Incident) => void): () => void {
   return () => void takers.delete(take);
 }
 
+/** By incident: the last of its alarms that was heard here, Unix ms, 0 for its first. What is read late and is older than that is no news. */
+const heard = new Map<string, number>();
+
+function forget(id: string): boolean {
+  heard.delete(id);
+  return kept.delete(id);
+}
+
+/** Whether nobody here has heard of this alarm: of the incident, or that it alarms anew. */
+function isNews(incident: Incident): boolean {
+  const alarm = incident.alarmed_again_ms ?? 0;
+  if (alarm <= (heard.get(incident.incident_id) ?? -1)) return false;
+  heard.set(incident.incident_id, alarm);
+  return true;
+}
+
 /** Ids that the stream told while everything is being read: its word is newer than the page that comes later. */
 let told: Set<string> | null = null;
 
 export function put(incident: Incident): void {
   if (incident.kind === "canary") return;
   told?.add(incident.incident_id);
-  const fresh = !kept.has(incident.incident_id) && incident.state === "open";
+  const fresh = incident.state === "open" && isNews(incident);
   if (incident.state === "open") kept.set(incident.incident_id, incident);
-  else if (!kept.delete(incident.incident_id)) return;
+  else if (!forget(incident.incident_id)) return;
   changed();
   if (fresh && loaded.value) for (const take of takers) take(incident);
 }
@@ -86,15 +123,16 @@ async function readAll(): Promise<void> {
     for (const incident of found.items) {
       seen.add(incident.incident_id);
       if (newer.has(incident.incident_id)) continue;
-      const fresh = !kept.has(incident.incident_id);
+      const fresh = isNews(incident);
       kept.set(incident.incident_id, incident);
       if (fresh && loaded.value) for (const take of takers) take(incident);
     }
     changed();
+    stands();
     after = found.next;
     if (after === null) break;
   }
-  for (const id of [...kept.keys()]) if (!seen.has(id) && !newer.has(id)) kept.delete(id);
+  for (const id of [...kept.keys()]) if (!seen.has(id) && !newer.has(id)) forget(id);
   loaded.value = true;
   changed();
 }
@@ -104,8 +142,21 @@ export function watchOpen(): Live {
   onScopeDispose(on("incident", put));
   onScopeDispose(() => {
     kept.clear();
+    heard.clear();
     loaded.value = false;
     changed();
   });
-  return useLive(readAll);
+  behind ??= [];
+  onScopeDispose(stands);
+  return useLive(async () => {
+    try {
+      await readAll();
+      unread.value = false;
+    } catch (error) {
+      unread.value = true;
+      throw error;
+    } finally {
+      stands();
+    }
+  });
 }

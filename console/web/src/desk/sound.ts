@@ -1,5 +1,5 @@
 // The sound of a new incident: three short tones, and one every half minute while somebody still has to acknowledge.
-// A browser allows it only after a click; until then `sound` says so and the page asks for one.
+// A browser allows it only after a click, and may take it back; while it does not, `sound` says so and the page asks for a click.
 //
 //   sound         "ask" | "on" | "off";  allowSound() from a click or key;  toggleSound()
 //   alarmTone()   a new incident;  reminderTone()   still not acknowledged
@@ -7,6 +7,7 @@
 import { shallowRef } from "vue";
 
 const KEPT = "sound";
+const LATE_MS = 2_000;
 let context: AudioContext | null = null;
 
 export const sound = shallowRef<"ask" | "on" | "off">(wish() === "off" ? "off" : "ask");
@@ -27,10 +28,27 @@ function keep(value: "on" | "off"): void {
   }
 }
 
+/** What the browser made of it: a machine that slept, a headset that was pulled out. Whoever wants no sound is asked for nothing. */
+function heardState(): void {
+  if (context === null || sound.value === "off") return;
+  sound.value = context.state === "running" ? "on" : "ask";
+  if (sound.value === "ask") awaitTouch();
+}
+
+/** Whether it can sound now. Where the browser waits for a click, the answer comes with that. */
+async function resumed(): Promise<boolean> {
+  if (context === null) return false;
+  if (context.state !== "running") await context.resume().catch(() => undefined);
+  return context.state === "running";
+}
+
 export async function allowSound(): Promise<void> {
-  context ??= new AudioContext();
-  await context.resume();
-  if (context.state !== "running") return;
+  // One that was closed stays closed.
+  if (context === null || context.state === "closed") {
+    context = new AudioContext();
+    context.onstatechange = heardState;
+  }
+  if (!(await resumed())) return;
   sound.value = "on";
   keep("on");
 }
@@ -42,11 +60,23 @@ export async function toggleSound(): Promise<void> {
     return;
   }
   await allowSound();
-  tone(660, 0, 0.12);
+  await play([[660, 0, 0.12]]);
 }
 
-function tone(hertz: number, afterS: number, lengthS: number): void {
-  if (context === null || sound.value !== "on") return;
+/** Hertz, seconds from now, seconds long. */
+type Tone = readonly [hertz: number, afterS: number, lengthS: number];
+
+async function play(tones: readonly Tone[]): Promise<void> {
+  if (context === null || sound.value === "off") return;
+  if (context.state !== "running") {
+    const asked = performance.now();
+    // What was to be heard a while ago is not sounded with the click that allows it.
+    if (!(await resumed()) || performance.now() - asked > LATE_MS) return;
+  }
+  for (const each of tones) tone(context, each);
+}
+
+function tone(context: AudioContext, [hertz, afterS, lengthS]: Tone): void {
   const begin = context.currentTime + afterS;
   const wave = context.createOscillator();
   const loudness = context.createGain();
@@ -62,23 +92,23 @@ function tone(hertz: number, afterS: number, lengthS: number): void {
 }
 
 export function alarmTone(): void {
-  for (let index = 0; index < 3; index += 1) {
-    tone(988, index * 0.36, 0.16);
-    tone(740, index * 0.36 + 0.17, 0.16);
-  }
+  void play([0, 0.36, 0.72].flatMap((at): Tone[] => [[988, at, 0.16], [740, at + 0.17, 0.16]]));
 }
 
 export function reminderTone(): void {
-  tone(740, 0, 0.2);
+  void play([[740, 0, 0.2]]);
 }
 
-// Where somebody once said yes, the first click or key of a new page is enough.
-if (sound.value === "ask" && wish() === "on") {
-  const begin = () => {
-    removeEventListener("pointerdown", begin);
-    removeEventListener("keydown", begin);
-    void allowSound();
-  };
-  addEventListener("pointerdown", begin);
-  addEventListener("keydown", begin);
+function touched(): void {
+  removeEventListener("click", touched);
+  removeEventListener("keyup", touched);
+  if (sound.value === "ask") void allowSound();
 }
+
+/** Where somebody once said yes, the next click or key is enough. Its end, so that one on the button itself does not switch off again what it began. */
+function awaitTouch(): void {
+  addEventListener("click", touched);
+  addEventListener("keyup", touched);
+}
+
+if (sound.value === "ask" && wish() === "on") awaitTouch();

@@ -2,9 +2,12 @@
 // What could not be read is never shown as none: the page says that it is not known, why, and from when its figures are.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { setLanguage } from "@/shared/i18n";
+import { h } from "vue";
 import Figures from "./Figures.vue";
 import Incident from "./Incident.vue";
+import Incidents from "./Incidents.vue";
 import Tasks from "./Tasks.vue";
+import Watch from "./Watch.vue";
 import { NOW, Refused, stage, strike, until } from "./more/stage";
 
 afterEach(strike);
@@ -106,5 +109,19 @@ describe("figures and tasks that cannot be read", () => {
     await until(() => expect(tasks.find("[role=alert]").textContent).toContain("数据库暂时不可用"));
     expect(tasks.says("之后未能更新")).toBe(true);
     expect(tasks.says("没有待办任务")).toBe(false);
+  });
+});
+
+describe("an empty list that could not be read anew", () => {
+  it("does not say that nothing leaks", async () => {
+    const page = { render: () => [h(Watch), h(Incidents)] };
+    const desk = await stage(page, {}, { "GET /incidents": { items: [], next: null }, "GET /tasks": { items: [], next: null }, "GET /overview": overview });
+    await until(() => expect(desk.says("目前没有泄漏")).toBe(true));
+    desk.answer("GET /incidents", away);
+    desk.tell("resync", {});
+    await until(() => expect(desk.says("目前没有泄漏")).toBe(false));
+    desk.answer("GET /incidents", { items: [], next: null });
+    desk.tell("resync", {});
+    await until(() => expect(desk.says("目前没有泄漏")).toBe(true));
   });
 });

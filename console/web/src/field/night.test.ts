@@ -15,7 +15,7 @@ let state = "assigned";
 function platform(address: string, init: RequestInit = {}): Promise<Response> {
   if (!reception) return Promise.reject(new TypeError("Failed to fetch"));
   const path = address.replace("/api/v1", "");
-  if (path === "/session") return Promise.resolve(Response.json({ user: { name: "he.ping", display: "何平", roles: ["technician"] }, rights: [], csrf: "word", expires_ms: 0, now_ms: 0, demo: false }));
+  if (path === "/session") return Promise.resolve(Response.json({ user: { name: "he.ping", display: "何平", roles: ["technician"], technician_id: "C1-A" }, rights: [], csrf: "word", expires_ms: 0, now_ms: 0, demo: false }));
   if (path === "/field/orders") return Promise.resolve(Response.json(dayOf([order(Date.UTC(2026, 3, 2, 15, 57), { state })], Date.now())));
   const what = path.split("/").at(-1) ?? "";
   told.push({ what, happenedMs: (JSON.parse(String(init.body)) as { happened_ms: number }).happened_ms });

@@ -11,13 +11,13 @@ import { computed, reactive, shallowRef } from "vue";
 import { changeHeaders, get, newKey, refusalOf, send } from "@/shared/api";
 import { clockHeard, lastClockWord } from "@/shared/clock";
 import { deadline } from "@/shared/deadline";
-import { demo, readSession, session, signedOutTo } from "@/shared/session";
+import { demo, hasLeft, readSession, session, signedOutTo } from "@/shared/session";
 import { on, onResync, startStream, state as streamState, stopStream } from "@/shared/stream";
 import { post } from "./queue/post";
 import { isStep, type Act, type Picture, type PictureName, type StepName } from "./queue/act";
 import { inMemory, openKept, type Kept, type Past } from "./queue/kept";
 import { Sender } from "./queue/sender";
-import { agree, type Anchor } from "./queue/trueTime";
+import { agree, type Anchor, type Stamp } from "./queue/trueTime";
 import { ring } from "./alarm";
 import { beginWith, clocks, fresh, heardTime, stampNow, trueNow } from "./time";
 import type { Day, FieldOrder, Live } from "./work/model";
@@ -49,8 +49,10 @@ export const phone = reactive({
   signedOut: false,
   /** Why today's orders could not be read, in both languages; null: they could. */
   trouble: null as { zh: string; en: string } | null,
-  /** New orders that ring until somebody looks at them. */
+  /** Orders that ring until somebody looks at them: new ones, and those of `leaksAgain`. */
   ringing: [] as string[],
+  /** Orders under way where it leaks anew; they ring for that. */
+  leaksAgain: [] as string[],
   persisted: false,
   /** A step or picture that could not be kept on this phone and will not be told; null once he has read it. */
   notKept: null as Act["what"] | null,
@@ -144,6 +146,9 @@ async function readDay(): Promise<void> {
     const toldBefore = told.value;
     const asked = clocks();
     const found = await get<Day>("/field/orders", {}, { signal: deadline(15_000) });
+    // Somebody signed out or in while it was read: these orders are not to be seen by whoever holds the phone now.
+    const still = (): boolean => session.value?.csrf === who.csrf;
+    if (!still()) return;
     // A stream that was live before a sleep still says so after it. An answer over which the phone slept is no word on time either.
     if ((streamState.value !== "live" || fresh() === null) && agree(asked, clocks())) clockHeard({ now_ms: found.now_ms, rate: lastClockWord()?.rate ?? 1, live: true, since_ms: null });
     keepTime();
@@ -156,10 +161,12 @@ async function readDay(): Promise<void> {
       const worker: Worker = { name: who.user.name, display: found.name ?? who.user.display, technicianId: found.technician_id, crewId: found.crew_id, demo: who.demo };
       phone.worker = worker;
       await keepNote("worker", worker);
+      if (!still()) return;
       await keepNote("day", found);
     } else {
       phone.worker = null;
     }
+    if (!still()) return;
     await ringForNew(found);
     startStream();
     sender.kick();
@@ -180,19 +187,30 @@ function keepTold(found: Act[]): void {
 /** What rang in this life of the page: a disk that cannot be read is no reason to ring for ever. */
 let rung: string[] = [];
 
-/** An order that waits for its crew rings once on each phone, also where it came while nobody listened. */
+const asGiven = (order: FieldOrder): string => `${order.order_no}/${order.assigned_ms}`;
+const asAlarm = (order: FieldOrder): string => `${order.order_no}/alarm/${order.alarmed_again_ms}`;
+
+/** Whether it leaked anew since the order is his: what came before, he was told with the order. */
+function leaksAgain(order: FieldOrder): boolean {
+  return order.archived_ms === null && order.assigned_ms !== null && (order.alarmed_again_ms ?? 0) > order.assigned_ms;
+}
+
+/** An order that waits for its crew, and a new leak at one of theirs, ring once on each phone, also where they came while nobody listened. */
 async function ringForNew(found: Day): Promise<void> {
   const known = new Set([...((await keptNote<string[]>("rung")) ?? []), ...rung]);
-  const unheard = found.orders.filter((order) => order.state === "assigned" && !known.has(`${order.order_no}/${order.assigned_ms}`));
-  rung = found.orders.filter((order) => order.assigned_ms !== null).map((order) => `${order.order_no}/${order.assigned_ms}`);
+  const given = found.orders.filter((order) => order.state === "assigned" && !known.has(asGiven(order)));
+  const again = found.orders.filter((order) => leaksAgain(order) && !known.has(asAlarm(order)));
+  rung = [...found.orders.filter((order) => order.assigned_ms !== null).map(asGiven), ...found.orders.filter(leaksAgain).map(asAlarm)];
   await keepNote("rung", rung);
-  if (unheard.length === 0) return;
-  phone.ringing = [...new Set([...phone.ringing, ...unheard.map((order) => order.order_no)])];
+  if (given.length + again.length === 0) return;
+  phone.leaksAgain = [...new Set([...phone.leaksAgain, ...again.map((order) => order.order_no)])];
+  phone.ringing = [...new Set([...phone.ringing, ...[...given, ...again].map((order) => order.order_no)])];
   ring.start();
 }
 
 export function hush(): void {
   phone.ringing = [];
+  phone.leaksAgain = [];
   ring.stop();
 }
 
@@ -208,7 +226,8 @@ export async function readLive(orderNo: string): Promise<void> {
 
 const taking = new Set<string>();
 
-export async function act(order: FieldOrder, what: StepName | PictureName, body: Record<string, unknown> = {}, picture: Picture | null = null): Promise<boolean> {
+/** `stamp`: when it was done, where that was not just now. */
+export async function act(order: FieldOrder, what: StepName | PictureName, body: Record<string, unknown> = {}, picture: Picture | null = null, stamp: Stamp = stampNow()): Promise<boolean> {
   const worker = phone.worker;
   if (worker === null) return false;
   // A second tap before the first is kept is no second step: it would be refused, and hold up what follows on its order.
@@ -223,7 +242,7 @@ export async function act(order: FieldOrder, what: StepName | PictureName, body:
       what,
       body,
       picture,
-      stamp: stampNow(),
+      stamp,
       notBeforeMs: order.created_ms,
       happenedMs: null,
       refused: null,
@@ -238,6 +257,9 @@ export async function act(order: FieldOrder, what: StepName | PictureName, body:
   void navigator.storage?.persist?.().then((granted) => (phone.persisted = granted), () => undefined);
   return true;
 }
+
+/** Who is signed in is he who did it. */
+const under = (its: Act): boolean => session.value?.user.technician_id === its.who;
 
 const orSaid = (refused: Act, done: Promise<void>): Promise<void> => done.catch(() => void (phone.notKept = refused.what));
 export const again = (refused: Act): Promise<void> => orSaid(refused, sender.again(refused));
@@ -258,11 +280,12 @@ export async function startPhone(): Promise<void> {
   sender = new Sender(
     kept,
     {
-      post: async (sent) => {
-        // After a start without reception nobody has asked yet who is signed in, and a change carries that answer.
-        if (session.value === null && (await readSession(true).catch(() => undefined)) === undefined) return { kind: "unreachable" };
-        if (session.value === null) return { kind: "signed_out" };
-        return post(sent, trueNow);
+      post: async (sent, broken) => {
+        // After a start without reception nobody has asked yet who is signed in; and it may be another than when this act was chosen. A
+        // change carries the session that is looked at here, so that none leaves under another's.
+        if (!under(sent) && (await readSession(true).catch(() => undefined)) === undefined) return { kind: "unreachable" };
+        if (!under(sent)) return { kind: "signed_out" };
+        return post(sent, trueNow, broken);
       },
       anchor,
       who: () => phone.worker?.technicianId ?? null,
@@ -276,12 +299,15 @@ export async function startPhone(): Promise<void> {
       acts.value = left;
       if (ended === null) return;
       phone.reached = true;
-      if (ended.outcome.kind === "signed_out") phone.signedOut = true;
-      if (ended.outcome.kind === "sent" || ended.outcome.kind === "refused") void refresh();
+      // Another's session: his orders are read, and what he did is sent.
+      const another = session.value !== null && !under(ended.act);
+      if (ended.outcome.kind === "signed_out" && !another) phone.signedOut = true;
+      else if (["sent", "refused", "signed_out"].includes(ended.outcome.kind)) void refresh();
     },
   );
   acts.value = (await kept.acts().catch(broke)) ?? [];
   beginWith((await keptNote<Anchor>("anchor")) ?? null);
+  if (hasLeft()) await forgetDay();
   const day0 = await keptNote<Day>("day");
   const worker = await keptNote<Worker>("worker");
   // Other people's addresses do not stay on a phone for longer than the work.
@@ -293,7 +319,7 @@ export async function startPhone(): Promise<void> {
     await kept.dropNote("day").catch(broke);
   }
   phone.ready = true;
-  signedOutTo(() => (phone.signedOut = true));
+  signedOutTo((out) => (out ? void forgetDay() : (phone.signedOut = true)));
   for (const name of ["order", "incident", "command", "attachment"] as const) on(name, soon);
   onResync(() => void refresh());
   setInterval(() => {

@@ -86,6 +86,39 @@ describe("refusals", () => {
   });
 });
 
+describe("a reading that hangs", () => {
+  /** As a browser: a request that nobody answers ends when it is told to. */
+  const hangs = (init: RequestInit): Promise<never> =>
+    new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error)));
+
+  beforeEach(() => vi.useFakeTimers());
+
+  it("ends after twenty seconds, with a reason that may be shown", async () => {
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) => hangs(init));
+    const refusal = vi.fn();
+    void get("/incidents").catch(refusal);
+    await vi.advanceTimersByTimeAsync(19_999);
+    expect(refusal).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(refusal.mock.calls[0]?.[0]).toMatchObject({ status: 0, reason: "no_answer", en: "the platform has not answered for 20 s" });
+  });
+
+  it("ends also where the answer breaks off in the middle", async () => {
+    vi.stubGlobal("fetch", async (_: string, init: RequestInit) => ({ ok: true, status: 200, json: () => hangs(init) }));
+    const refusal = get("/incidents").catch(refusalOf);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await refusal).toMatchObject({ status: 0, reason: "no_answer" });
+  });
+
+  it("is ended sooner by whoever asked", async () => {
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) => hangs(init));
+    const mine = new AbortController();
+    const ended = get("/search", {}, { signal: mine.signal }).catch((error: unknown) => error);
+    mine.abort();
+    expect(await ended).toMatchObject({ name: "AbortError" });
+  });
+});
+
 describe("a station that has not answered yet", () => {
   it("is waited for", async () => {
     vi.useFakeTimers();

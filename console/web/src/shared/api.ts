@@ -1,6 +1,7 @@
 // Speaks HTTP with the console: JSON, the session's CSRF value, an idempotency key on every change, refusals as one type.
 //
-//   get<T>(path, query?)        reads;  path is below /api/v1, e.g. get<Page<Incident>>("/incidents", { state: "open" })
+//   get<T>(path, query?)        reads;  path is below /api/v1, e.g. get<Page<Incident>>("/incidents", { state: "open" });
+//                               what is not there whole after 20 s is a Refusal, so that nobody waits behind it for ever
 //   post / patch / remove       change; every call is one act: a retry of the same act passes the same `key`
 //   ask<T>(path, body?)         a POST that a station answers: waits also where the console said "not answered yet" (202)
 //   Refusal                     whatever went wrong, with a sentence in both languages that may be shown to a person
@@ -9,6 +10,7 @@
 // Decides nothing about what is shown. Who is told of a lost session is set by session.ts.
 
 import { idleMs } from "./attendance";
+import { deadline, either } from "./deadline";
 import type { Words } from "./model";
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
@@ -29,6 +31,7 @@ interface Problem {
 }
 
 const BASE = "/api/v1";
+const READ_WAIT_MS = 20_000;
 const STATION_WAIT_MS = 20_000;
 const STATION_POLL_MS = 700;
 
@@ -135,7 +138,14 @@ async function change<T>(method: string, path: string, body: unknown, options: O
 }
 
 export async function get<T>(path: string, query: Query = {}, options: { signal?: AbortSignal } = {}): Promise<T> {
-  return read<T>(await send(addressOf(path, query), { headers: { Accept: "application/json" }, signal: options.signal }));
+  const late = deadline(READ_WAIT_MS);
+  try {
+    return await read<T>(await send(addressOf(path, query), { headers: { Accept: "application/json" }, signal: either(options.signal, late) }));
+  } catch (error) {
+    const given = options.signal?.aborted === true || (error instanceof Refusal && error.status !== 0);
+    if (!late.aborted || given) throw error;
+    throw new Refusal(0, "no_answer", "平台 20 秒内没有答复", "the platform has not answered for 20 s");
+  }
 }
 
 export async function post<T>(path: string, body: unknown = {}, options: Options = {}): Promise<T> {

@@ -7,3 +7,14 @@ export function deadline(ms: number): AbortSignal {
   setTimeout(() => ending.abort(new DOMException("no answer in time", "TimeoutError")), ms);
   return ending.signal;
 }
+
+/** Aborts with the first of both; `AbortSignal.any` is younger still. */
+export function either(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
+  if (one === undefined) return other;
+  const ending = new AbortController();
+  for (const each of [one, other]) {
+    if (each.aborted) ending.abort(each.reason);
+    else each.addEventListener("abort", () => ending.abort(each.reason), { once: true });
+  }
+  return ending.signal;
+}

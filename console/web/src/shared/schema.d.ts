@@ -151,7 +151,7 @@ export interface paths {
         put?: never;
         /**
          * Make an API token · 签发接口令牌
-         * @description Its value is told now and never again.
+         * @description Its value is told now and never again. Districts left out are those of its maker.
          */
         post: operations["make_token_api_v1_tokens_post"];
         delete?: never;
@@ -189,7 +189,7 @@ export interface paths {
         };
         /**
          * The audit record · 审计记录
-         * @description Newest first.
+         * @description Newest first; of a look at a home, or for one, only where it is within the reader's districts.
          */
         get: operations["list_audit_api_v1_audit_get"];
         put?: never;
@@ -278,6 +278,8 @@ export interface paths {
         /**
          * I have seen it · 知悉
          * @description Each person once: pressed again, the first time is given back. Closing, calling and sending go on as they were.
+         *
+         *     It holds until the incident alarms again (`alarmed_again_ms`); then each person may acknowledge once more.
          */
         post: operations["acknowledge_api_v1_incidents__incident_id__acknowledge_post"];
         delete?: never;
@@ -400,6 +402,8 @@ export interface paths {
         /**
          * Devices with the latest heard of them · 设备列表
          * @description Devices in service, sorted by id. All filters must hold. A hub stands in no home: every desk sees it.
+         *
+         *     A search with `device_id` is recorded: a device leads to its home.
          */
         get: operations["list_devices_api_v1_devices_get"];
         put?: never;
@@ -1591,7 +1595,7 @@ export interface components {
         };
         /**
          * Acknowledged
-         * @description Who saw an incident first.
+         * @description Who saw an incident first, or first since it last alarmed anew.
          */
         Acknowledged: {
             /**
@@ -3334,6 +3338,11 @@ export interface components {
             steps: components["schemas"]["FieldStep"][];
             /** Attachments */
             attachments: components["schemas"]["Attachment"][];
+            /**
+             * Alarmed Again Ms
+             * @description last new leak where the order is worked: he is told at once. Unix ms; null: none
+             */
+            alarmed_again_ms: number | null;
             live: components["schemas"]["Live"];
         };
         /**
@@ -4079,7 +4088,12 @@ export interface components {
             /** Closed Ms */
             closed_ms: number | null;
             clocks: components["schemas"]["Clocks"];
-            /** @description null: nobody at a desk has seen it yet */
+            /**
+             * Alarmed Again Ms
+             * @description last new leak in this incident: after the room was clear or the valve open, told by the hotline, or one that sent its order back; not each note of a leak that lasts. Null: none
+             */
+            alarmed_again_ms: number | null;
+            /** @description null: nobody at a desk has seen it yet, or not since it alarmed again */
             acknowledged: components["schemas"]["Acknowledged"] | null;
             order: components["schemas"]["OrderBrief"] | null;
             call: components["schemas"]["CallBrief"] | null;
@@ -4241,7 +4255,12 @@ export interface components {
             /** Closed Ms */
             closed_ms: number | null;
             clocks: components["schemas"]["Clocks"];
-            /** @description null: nobody at a desk has seen it yet */
+            /**
+             * Alarmed Again Ms
+             * @description last new leak in this incident: after the room was clear or the valve open, told by the hotline, or one that sent its order back; not each note of a leak that lasts. Null: none
+             */
+            alarmed_again_ms: number | null;
+            /** @description null: nobody at a desk has seen it yet, or not since it alarmed again */
             acknowledged: components["schemas"]["Acknowledged"] | null;
             order: components["schemas"]["OrderBrief"] | null;
             call: components["schemas"]["CallBrief"] | null;
@@ -5071,7 +5090,7 @@ export interface components {
             incidents_by_step: components["schemas"]["Steps"];
             /**
              * Oldest Unhandled Ms
-             * @description the oldest open incident that nobody has acknowledged and no crew accepted was received then, Unix ms; null: none
+             * @description the oldest alarm of an open incident, its first or one anew, that nobody has acknowledged and no crew accepted since came then, Unix ms; null: none
              */
             oldest_unhandled_ms: number | null;
             /** Orders Open */
@@ -6922,7 +6941,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7180,7 +7199,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7509,7 +7528,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7771,7 +7790,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7950,7 +7969,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8446,7 +8465,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8766,7 +8785,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8877,7 +8896,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9588,7 +9607,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9699,7 +9718,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9780,7 +9799,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -10054,7 +10073,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -10153,7 +10172,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -10255,7 +10274,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -10518,7 +10537,7 @@ export interface operations {
                 "X-Lat"?: number | null;
                 /** @description WGS-84 or GCJ-02, with a place */
                 "X-Datum"?: ("WGS-84" | "GCJ-02") | null;
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11001,7 +11020,7 @@ export interface operations {
     list_commands_api_v1_commands_get: {
         parameters: {
             query?: {
-                /** @description commands of this incident only */
+                /** @description commands of this incident only, under whatever id of it */
                 incident_id?: string | null;
                 /** @description commands to this device only */
                 device_id?: string | null;
@@ -11218,7 +11237,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11329,7 +11348,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11440,7 +11459,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11551,7 +11570,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11662,7 +11681,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11773,7 +11792,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11884,7 +11903,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11995,7 +12014,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12106,7 +12125,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12217,7 +12236,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12328,7 +12347,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12439,7 +12458,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12550,7 +12569,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -12660,7 +12679,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -13135,7 +13154,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -13234,7 +13253,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -13398,7 +13417,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description the same key gives the same answer for 24 h, and the change is made once · 重复提交只执行一次 */
+                /** @description the same key gives the same answer for 24 h, and the change is made once; a token or link is told once · 重复提交只执行一次；令牌与密码链接只显示一次 */
                 "Idempotency-Key"?: string;
             };
             path?: never;

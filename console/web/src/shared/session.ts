@@ -3,10 +3,15 @@
 //   session          ref of the session, null when nobody is signed in; `known` is false until that was asked
 //   readSession()    asks once; signIn / signOut / takeLink / setUp change it
 //   may(right)       for showing or hiding; a page that shows too much is refused by the console all the same
-//   signedOutTo(go)  for the router: what to do when the console no longer knows us
+//   signedOutTo(go)  for the router: what to do when the console no longer knows us, or when somebody signed out in this browser
+//   hasLeft()        somebody signed out in this browser, and the console has not heard of it yet
+//
+// Whoever signs out is out, whether the console can be reached or not: until it has ended the session, or somebody signs in anew, this
+// browser takes none up again, in no tab and after no reload. The cookie alone would.
 
 import { computed, shallowRef } from "vue";
 import { carry, get, post, Refusal, remove } from "./api";
+import { deadline } from "./deadline";
 import { setLanguage, type Language } from "./i18n";
 
 export type Role = "viewer" | "operator" | "dispatcher" | "technician" | "supervisor" | "engineer" | "auditor" | "integration";
@@ -38,7 +43,69 @@ export const known = shallowRef(false);
 /** Demo mode: everything on the page is the simulated district. */
 export const demo = computed(() => session.value?.demo === true);
 
-const asked: { once: Promise<Session | null> | null; leave: () => void } = { once: null, leave: () => undefined };
+const asked: { once: Promise<Session | null> | null; leave: (out: boolean) => void } = { once: null, leave: () => undefined };
+
+const LEFT = "signed out";
+const END_WAIT_MS = 8000;
+const END_AGAIN_MS = 5000;
+/** Where the browser keeps nothing, the page knows it as long as it lives. */
+let leftHere = false;
+let ending: Promise<null> | null = null;
+let endAgain: ReturnType<typeof setTimeout> | undefined;
+/** Grows with every sign-in and sign-out: what was asked before is no answer after. */
+let turns = 0;
+
+export function hasLeft(): boolean {
+  try {
+    return leftHere || localStorage.getItem(LEFT) !== null;
+  } catch {
+    return leftHere;
+  }
+}
+
+function setLeft(is: boolean): void {
+  leftHere = is;
+  clearTimeout(endAgain);
+  try {
+    if (is) localStorage.setItem(LEFT, "1");
+    else localStorage.removeItem(LEFT);
+  } catch {
+    // Kept in this page alone.
+  }
+}
+
+/** Ends at the console what somebody has left. Throws Refusal while it cannot be reached; it is tried again by itself. */
+function end(): Promise<null> {
+  ending ??= endNow().then(
+    () => {
+      setLeft(false);
+      return null;
+    },
+    (error: unknown) => {
+      clearTimeout(endAgain);
+      endAgain = setTimeout(() => void over(), END_AGAIN_MS);
+      throw error;
+    },
+  ).finally(() => (ending = null));
+  return ending;
+}
+
+async function endNow(): Promise<void> {
+  try {
+    // After a reload the word that a change carries is not known: it is asked for, and nothing else is done with the answer.
+    if (session.value === null) carry((await get<Session>("/session", {}, { signal: deadline(END_WAIT_MS) })).csrf);
+    await remove("/session", { signal: deadline(END_WAIT_MS) });
+  } catch (error) {
+    if (!(error instanceof Refusal && error.status === 401)) throw error;
+  } finally {
+    if (session.value === null) carry(null);
+  }
+}
+
+/** Before somebody comes in: a change beside a live cookie would need its word. */
+async function over(): Promise<void> {
+  if (hasLeft()) await end().catch(() => undefined);
+}
 
 let heardAt = 0;
 
@@ -67,10 +134,13 @@ function take(found: Session | null): Session | null {
 
 /** Asked once a page; `again` asks anew. Throws Refusal when the console cannot be reached. */
 export function readSession(again = false): Promise<Session | null> {
+  if (hasLeft()) return end();
   if (asked.once === null || again) {
-    asked.once = get<Session>("/session").then(take, (error: unknown) => {
-      asked.once = null;
-      if (error instanceof Refusal && error.status === 401) return take(null);
+    const turn = turns;
+    const taken = (found: Session | null) => (turn === turns ? take(found) : session.value);
+    asked.once = get<Session>("/session").then(taken, (error: unknown) => {
+      if (turn === turns) asked.once = null;
+      if (error instanceof Refusal && error.status === 401) return taken(null);
       throw error;
     });
   }
@@ -78,6 +148,8 @@ export function readSession(again = false): Promise<Session | null> {
 }
 
 function begun(found: Session): Session {
+  turns += 1;
+  setLeft(false);
   asked.once = Promise.resolve(found);
   take(found);
   const wished = found.user.language;
@@ -95,6 +167,7 @@ function remembered(): boolean {
 }
 
 export async function signIn(name: string, password: string): Promise<Session> {
+  await over();
   return begun(await post<Session>("/session", { name, password }));
 }
 
@@ -107,36 +180,56 @@ export interface LinkNeeds {
 
 /** The link of the demo signs in, seen through `as`; every other says what it needs. */
 export async function takeLink(token: string, as?: Role): Promise<Session | LinkNeeds> {
+  await over();
   const found = await post<Session | LinkNeeds>("/session/link", { token, ...(as ? { as } : {}) });
   return "needs" in found ? found : begun(found);
 }
 
 /** By a link, or signed in by the old password. */
 export async function choosePassword(choice: { token?: string; old_password?: string; password: string }): Promise<Session> {
+  await over();
   return begun(await post<Session>("/session/password", choice));
 }
 
 export async function setUp(person: { token: string; name: string; display: string; password: string; language: Language }): Promise<Session> {
+  await over();
   return begun(await post<Session>("/setup", person));
 }
 
-export async function signOut(): Promise<void> {
-  try {
-    await remove("/session");
-  } finally {
-    asked.once = Promise.resolve(null);
-    take(null);
-  }
+/** Out at once; the console hears of it when it can. */
+export function signOut(): void {
+  setLeft(true);
+  void end().catch(() => undefined);
+  nobody();
+}
+
+function nobody(): void {
+  turns += 1;
+  asked.once = Promise.resolve(null);
+  take(null);
 }
 
 function forget(): void {
   const somebody = session.value !== null;
-  asked.once = Promise.resolve(null);
-  take(null);
-  if (somebody) asked.leave();
+  nobody();
+  if (somebody) asked.leave(false);
 }
 
-export function signedOutTo(leave: () => void): void {
+// The other tabs of this browser have the same cookie.
+function toldByAnother(event: StorageEvent): void {
+  if (event.key !== LEFT) return;
+  if (event.newValue === null) {
+    leftHere = false;
+    asked.once = null;
+    return;
+  }
+  nobody();
+  asked.leave(true);
+}
+if (typeof addEventListener === "function") addEventListener("storage", toldByAnother);
+
+/** `out`: somebody signed out, in another tab of this browser; else the console no longer knows us. */
+export function signedOutTo(leave: (out: boolean) => void): void {
   asked.leave = leave;
   carry(session.value?.csrf ?? null, forget);
 }

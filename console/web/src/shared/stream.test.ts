@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope } from "vue";
+import { get } from "./api";
 import { serverNow } from "./clock";
 import type { Incident } from "./model";
 import { since, stale, startStream, state, stopStream, useLive } from "./stream";
@@ -107,6 +108,27 @@ describe("a page that follows", () => {
     wire().say("resync", { reason: "too_slow" });
     await vi.advanceTimersByTimeAsync(50);
     expect(read).toHaveBeenCalledTimes(2);
+    scope.stop();
+  });
+
+  it("waits behind no reading that hangs: it is said, what came meanwhile is handed on, and it is tried again", async () => {
+    const heard: string[] = [];
+    const answers: (Promise<Response> | null)[] = [null, Promise.resolve(Response.json({}))];
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) =>
+      answers.shift() ?? new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error))),
+    );
+    const scope = effectScope();
+    wire().open();
+    const live = scope.run(() => useLive(async () => void (await get("/incidents")), { incident: (each) => void heard.push(each.incident_id) }));
+    await vi.advanceTimersByTimeAsync(50);
+    wire().say("incident", incident("during"));
+    await vi.advanceTimersByTimeAsync(19_000);
+    expect([heard, live?.problem.value]).toEqual([[], null]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(heard).toEqual(["during"]);
+    expect(live?.problem.value?.reason).toBe("no_answer");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([live?.ready.value, live?.problem.value]).toEqual([true, null]);
     scope.stop();
   });
 

@@ -119,7 +119,7 @@ export function alarmOf(incident: Incident, nowMs: number = serverNow()): "gas_s
   return null;
 }
 
-/** Compares two open incidents: not acknowledged first, then what goes wrong, then how far it is, then the older. */
+/** Compares two open incidents: not acknowledged first (also where it alarmed anew since), then what goes wrong, then how far it is, then the older. */
 export function moreUrgent(a: Incident, b: Incident, nowMs: number = serverNow()): number {
   const rank = (incident: Incident): number[] => [
     incident.acknowledged ? 1 : 0,

@@ -7,6 +7,7 @@ export default {
     enter: "登录",
     entering: "正在登录…",
     purpose: "家中燃气泄漏时：一秒内切断阀门、拨打住户电话、派出抢修队，并盯到确认安全为止。",
+    setup_door: "设置登录",
     setup_title: "首次设置",
     setup_more: "这是本平台的第一位用户，兼任值班长与工程师；其他用户由其建立。",
     display: "姓名",
@@ -30,7 +31,7 @@ export default {
       technician: "接单、到场、已控制、严密性试验、复气",
       supervisor: "派单、交接班、用户与审计",
     },
-    no_token: "链接不完整：请使用启动时打印的整个链接。",
+    no_token: "链接不完整：请使用所给的整个链接。",
   },
   en: {
     title: "Sign in",
@@ -39,6 +40,7 @@ export default {
     enter: "Sign in",
     entering: "Signing in…",
     purpose: "When gas leaks in a home: within a second the valve is told to close, the people are rung and a crew is sent; and the platform watches until it is seen to be safe.",
+    setup_door: "Set up your sign-in",
     setup_title: "First set-up",
     setup_more: "This is the first user of the platform, supervisor and engineer in one; every other user is made by this one.",
     display: "Full name",
@@ -62,6 +64,6 @@ export default {
       technician: "accept, arrive, make safe, tightness test, restore gas",
       supervisor: "assign, hand over the shift, users and audit",
     },
-    no_token: "The link is not whole: use all of the link that the start printed.",
+    no_token: "The link is not whole: use all of it, as it was given to you.",
   },
 };

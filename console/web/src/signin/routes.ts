@@ -9,7 +9,7 @@ addMessages("signin", messages);
 
 const routes: RouteRecordRaw[] = [
   { path: "/signin", component: () => import("./SignIn.vue"), meta: { title: "signin.title", open: true } },
-  { path: "/setup", component: () => import("./SetUp.vue"), meta: { title: "signin.setup_title", open: true } },
+  { path: "/setup", component: () => import("./SetUp.vue"), meta: { title: "signin.setup_door", open: true } },
   { path: "/demo", component: () => import("./Demo.vue"), meta: { title: "signin.demo_title", open: true } },
 ];
 

@@ -3,6 +3,8 @@
 import { moreUrgent } from "@/shared/words";
 import type { Incident } from "./things";
 
+export { begunMs } from "@/shared/begun";
+
 /** However tall the screen: more lines are read by nobody from five metres, and cost time to draw. */
 export const LINES_MAX = 40;
 
@@ -22,11 +24,4 @@ export function capped<T>(list: readonly T[], places: number): { shown: readonly
   if (list.length <= room) return { shown: list, more: 0 };
   const shown = list.slice(0, Math.max(1, room - 1));
   return { shown, more: list.length - shown.length };
-}
-
-/** When it began: the detector's own time, unless its clock cannot be true. */
-export function begunMs(incident: Incident): number {
-  const alarmed = incident.clocks.T0;
-  const heard = incident.received_ms;
-  return alarmed != null && alarmed <= heard && heard - alarmed < 86_400_000 ? alarmed : heard;
 }

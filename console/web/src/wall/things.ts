@@ -23,7 +23,7 @@ export interface Overview {
   at_ms: number;
   valves_closed_by_hold?: number | null;
   incidents_by_step?: Partial<Record<string, number>> | null;
-  /** When it was received; null: there is none. */
+  /** When that alarm came, the first of its incident or one anew; null: there is none. */
   oldest_unhandled_ms?: number | null;
 }
 

@@ -1,9 +1,13 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from "vitest";
+import { session } from "@/shared/session";
 import { NOW, Refused, stage, strike, until } from "../more/stage";
 import HandoverPage from "./Handover.vue";
 
-afterEach(strike);
+afterEach(() => {
+  strike();
+  sessionStorage.clear();
+});
 
 const incident = { thing: "incident:a", incident_id: "a", home_id: "H1", kind_words: { zh: "燃气泄漏", en: "gas leak" }, address_zh: "松岚小区 201", address_en: "201", valve_words: { zh: "已切断", en: "closed" }, received_ms: NOW - 60_000, seen_by: null, order_no: "QX-1", order_words: { zh: "已到场", en: "on site" }, owner: null as string | null };
 const task = { thing: "task:b", task_id: "b", incident_id: null, home_id: "H2", words: { zh: "住户需要帮助", en: "they need help" }, address_zh: "晴川家园 502", address_en: "502", priority: 1, created_ms: NOW - 60_000, owner: null as string | null };
@@ -97,5 +101,56 @@ describe("the shift handover", () => {
     await until(() => expect(on.says("交班人不能接自己的班")).toBe(true));
     expect(() => on.button("签字接班")).toThrow();
     on.button("撤回交班");
+  });
+});
+
+describe("a handover that is not signed yet", () => {
+  const answers = { ...past, "GET /handover": draft(), "POST /handovers": begun };
+  const options = { rights: ["read", "handover"] as ("read" | "handover")[] };
+  const text = (): string => (document.querySelector("textarea") as HTMLTextAreaElement).value;
+  const owner = (): string => (document.querySelector("select.owner") as HTMLSelectElement).value;
+
+  const kept = (): number => Object.keys(sessionStorage).filter((key) => key.startsWith("handover:")).length;
+
+  async function written() {
+    const on = await stage(HandoverPage, {}, answers, options);
+    await until(() => expect(on.says("还有 2 项没有负责人")).toBe(true));
+    on.write("交班备注", "8 栋停电");
+    choose("燃气泄漏", "li.wei");
+    await until(() => expect(on.says("还有 1 项没有负责人")).toBe(true));
+    return on;
+  }
+  async function again(name?: string) {
+    const on = await stage(HandoverPage, {}, answers, { ...options, name });
+    await until(() => on.find("textarea"));
+    return on;
+  }
+
+  it("is there again for its writer after a session that ended by itself, and for nobody else", async () => {
+    const on = await written();
+    session.value = null;
+    await on.router.push("/signin?to=/desk/handover&ended=");
+    await again("li.wei");
+    expect(text()).toBe("");
+    const back = await again();
+    expect([text(), owner()]).toEqual(["8 栋停电", "li.wei"]);
+    back.press("以 周敏 签字");
+    await until(() => expect(back.to("POST /handovers")[0]?.body).toEqual({ remarks: "8 栋停电", owners: { "incident:a": "li.wei" } }));
+  });
+
+  it("is gone with its signature", async () => {
+    const on = await written();
+    on.press("以 周敏 签字");
+    await until(() => expect(text()).toBe(""));
+    expect(kept()).toBe(0);
+  });
+
+  it("is gone when its writer signs out himself, wherever he does", async () => {
+    const on = await written();
+    await on.router.push("/desk/orders");
+    expect(kept()).toBe(1);
+    session.value = null;
+    await on.router.push("/signin");
+    expect(kept()).toBe(0);
   });
 });

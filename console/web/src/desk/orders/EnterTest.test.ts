@@ -17,7 +17,7 @@ async function opened(answer: object) {
   open.value = true;
   await nextTick();
   await until(() => expect(on.says("王芳")).toBe(true));
-  return on;
+  return { ...on, shown: open };
 }
 
 async function fill(on: Awaited<ReturnType<typeof opened>>, start: string, end: string, minutes: string) {
@@ -44,6 +44,19 @@ describe("a tightness test that is told on the phone", () => {
     await until(() => expect(on.find(".verdict").textContent).toContain("压降超过允许值"));
     expect(on.find(".verdict").textContent).toContain("不合格");
     await fill(on, "3", "3", "5");
+  });
+
+  it("is never ready with the values of an earlier one: a leak since then has made that void", async () => {
+    const on = await opened({ request_id: "r", answer: { passed: true, reasons: [] } });
+    await fill(on, "3", "3", "5");
+    on.find(".el-dialog [type=submit]").click();
+    await until(() => expect(on.find(".verdict").textContent).toContain("合格"));
+    on.shown.value = false;
+    await nextTick();
+    on.shown.value = true;
+    await until(() => expect(document.querySelector(".verdict")).toBeNull());
+    expect(on.find<HTMLButtonElement>(".el-dialog [type=submit]").disabled).toBe(true);
+    expect([...document.querySelectorAll<HTMLInputElement>(".el-dialog input[inputmode=decimal]")].map((input) => input.value)).toEqual(["", "", ""]);
   });
 
   it("that dispatch refuses is not recorded, and says why", async () => {

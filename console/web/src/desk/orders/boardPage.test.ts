@@ -72,6 +72,23 @@ describe("the work-order board", () => {
     await until(() => expect(on.says("QX-1 已改派给 C2")).toBe(true));
   });
 
+  it("is one change where the dialog is opened again because nothing was answered", async () => {
+    const answers = { "GET /board": board({ assigned: [order("QX-1")] }), "GET /crews": { items: [crew("C2", "free")], next: null }, "POST /orders/QX-1/reassign": new Refused(503, "station_away", "派单站暂不可用", "dispatch is away") };
+    const on = await stage(BoardPage, {}, answers, { rights: ["read", "assign"] });
+    for (const attempt of [1, 2]) {
+      await until(() => on.press("改派"));
+      await until(() => expect(on.find(".el-dialog").textContent).toContain("C2"));
+      on.find(".el-dialog [type=submit]").click();
+      await until(() => expect(on.to("POST /orders/QX-1/reassign")).toHaveLength(attempt));
+      await until(() => expect(on.find(".el-dialog [role=alert]").textContent).toContain("派单站暂不可用"));
+      on.press("取消");
+      await until(() => expect(document.querySelector(".el-dialog")).toBeNull());
+    }
+    const [first, second] = on.to("POST /orders/QX-1/reassign");
+    expect(first?.key).toBeTruthy();
+    expect(second?.key).toBe(first?.key);
+  });
+
   it("says so where dispatch gave it to another crew than the one that was chosen", async () => {
     const answers = { "GET /board": board({ assigned: [order("QX-1")] }), "GET /crews": { items: [crew("C2", "free")], next: null }, "POST /orders/QX-1/reassign": { request_id: "r", answer: { crew_id: "C7" } } };
     const on = await stage(BoardPage, {}, answers, { rights: ["read", "assign"] });

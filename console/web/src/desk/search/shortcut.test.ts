@@ -22,6 +22,14 @@ it("a slash that somebody writes is a slash", () => {
   expect(pressed("/", area)).toBe(false);
 });
 
+it("under a dialog, where it could not be used, a slash asks for nothing", () => {
+  const dialog = document.body.appendChild(document.createElement("dialog"));
+  dialog.showModal();
+  expect(pressed("/", document.body)).toBe(false);
+  dialog.close();
+  expect(pressed("/", document.body)).toBe(true);
+});
+
 it("neither other keys nor the browser's own shortcuts ask for it", () => {
   expect(pressed("?", document.body)).toBe(false);
   expect(pressed("/", document.body, { ctrlKey: true })).toBe(false);

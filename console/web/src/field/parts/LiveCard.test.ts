@@ -45,6 +45,17 @@ describe("what is known of the place", () => {
     expect(marks()).toEqual(["✓", "?", "?", "?", "✓"]);
   });
 
+  it("is not vouched for by a blind detector, however low it reads, and is bad where that reads high", async () => {
+    const heard = at(0);
+    const [detector] = heard.live.detectors as [Live["detectors"][number]];
+    for (const [ch4_lel, mark] of [[0, "?"], [40, "▲"]] as const) {
+      await show(LiveCard, { order: { ...heard, live: { ...heard.live, detectors: [{ ...detector, ch4_lel, state: "fault" }] } } });
+      expect(marks()[0]).toBe(mark);
+      expect(said()).toContain("探测器失效");
+      strike();
+    }
+  });
+
   it("stays bad where it was bad", async () => {
     silence();
     await show(LiveCard, { order: at(0, { valve: "gas_still_flows", proof: "flows", clearing: "not_clearing" }) });

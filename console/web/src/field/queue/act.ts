@@ -4,8 +4,8 @@
 //   waiting --put, no answer yet--> waiting, with the request to ask for    refused --dropped--> gone
 //
 // Steps leave in the order in which they were done; behind a refused one its order waits, other orders go on. Pictures follow in their
-// own order when no step can go: a slow photo never holds up the word that a place is safe, and a refusal of a step never holds
-// back the evidence. Knows no network, no database and no clock.
+// own order when no step can go, and one that is under way gives way to a step: a slow photo never holds up the word that a place is safe,
+// and a refusal of a step never holds back the evidence. Knows no network, no database and no clock.
 
 import type { Stamp } from "./trueTime";
 
@@ -63,6 +63,8 @@ export type Outcome =
   | { kind: "lost_request" }
   | { kind: "refused"; refused: Refused }
   | { kind: "unreachable" }
+  /** A picture on its way was broken off for a step that was done meanwhile. */
+  | { kind: "put_off" }
   | { kind: "busy"; afterS: number }
   | { kind: "signed_out" };
 
@@ -107,6 +109,7 @@ export function pauseAfter(outcome: Outcome, failures: number): number | null {
     case "sent":
     case "refused":
     case "lost_request":
+    case "put_off":
       return 0;
     case "put":
       return 1000;

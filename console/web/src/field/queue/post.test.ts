@@ -31,6 +31,7 @@ describe("what the console's answer makes of an act", () => {
     ["refused", 409, REFUSED, {}, { kind: "refused", refused: { status: 409, ...REFUSED, atMs: 9 } }],
     ["not allowed", 403, { reason: "not_allowed", zh: "否", en: "no" }, {}, { kind: "refused", refused: { status: 403, reason: "not_allowed", zh: "否", en: "no", atMs: 9 } }],
     ["signed out", 401, { reason: "not_signed_in", zh: "", en: "" }, {}, { kind: "signed_out" }],
+    ["another's session", 403, { reason: "not_your_name", zh: "", en: "" }, {}, { kind: "signed_out" }],
     ["too often", 429, { reason: "slow_down" }, { "Retry-After": "7" }, { kind: "busy", afterS: 7 }],
     ["the same is being answered", 503, { reason: "still_being_answered" }, {}, { kind: "busy", afterS: 3 }],
     ["a fault", 500, "?", {}, { kind: "busy", afterS: 3 }],
@@ -47,11 +48,11 @@ describe("what the console's answer makes of an act", () => {
 });
 
 describe("what is sent", () => {
-  it("is the step with its true time, under its key", async () => {
+  it("is the step with its true time and who did it, under its key", async () => {
     console_(200, { request_id: "r", answer: {} });
     await post(STEP, () => 9);
     expect(asked[0]?.url).toBe("/api/v1/orders/QX-1/made-safe");
-    expect(JSON.parse(String(asked[0]?.init.body))).toEqual({ reading_lel: 1.5, happened_ms: 1234 });
+    expect(JSON.parse(String(asked[0]?.init.body))).toEqual({ reading_lel: 1.5, actor: "C1-A", happened_ms: 1234 });
     expect(headersOf(0)["Idempotency-Key"]).toBe("key-1");
   });
 
@@ -62,6 +63,18 @@ describe("what is sent", () => {
     expect(await post(photo, () => 9)).toEqual({ kind: "sent" });
     expect(asked[0]?.url).toBe("/api/v1/orders/QX-1/attachments");
     expect(headersOf(0)).toMatchObject({ "X-Attachment-Kind": "photo", "X-Happened-Ms": "77", "X-Lon": "112.9", "X-Lat": "28.2", "X-Datum": "WGS-84" });
+  });
+
+  it("is broken off where a step wants to leave before a picture, and a step never is", async () => {
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) => new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error))));
+    const photo = act(2, { what: "photo", picture: { bytes: new ArrayBuffer(3), type: "image/jpeg", place: null } });
+    const broken = new AbortController();
+    const sending = post(photo, () => 9, broken.signal);
+    broken.abort();
+    expect(await sending).toEqual({ kind: "put_off" });
+    console_(409, REFUSED);
+    expect((await post(photo, () => 9, broken.signal)).kind).toBe("refused");
+    expect((await post(STEP, () => 9, broken.signal)).kind).toBe("refused");
   });
 
   it.each<[unknown, number, Outcome["kind"]]>([

@@ -1,7 +1,7 @@
 // One try to send an act over the API, as an outcome that act.ts understands. Never throws.
 
 import { changeHeaders, get, refusalOf, send } from "@/shared/api";
-import { deadline } from "@/shared/deadline";
+import { deadline, either } from "@/shared/deadline";
 import { readSession } from "@/shared/session";
 import type { Act, Outcome } from "./act";
 import { isStep } from "./act";
@@ -20,13 +20,15 @@ interface Asked {
   answer: { reason?: string; zh?: string; en?: string } | null;
 }
 
-export async function post(act: Act, nowMs: () => number): Promise<Outcome> {
+/** `broken`: breaks a picture off; a step always goes to its end. */
+export async function post(act: Act, nowMs: () => number, broken?: AbortSignal): Promise<Outcome> {
   try {
-    return await (act.requestId === null ? sendNow(act) : askAgain(act.requestId, nowMs));
+    return await (act.requestId === null ? sendNow(act, broken) : askAgain(act.requestId, nowMs));
   } catch (error) {
     const refusal = refusalOf(error);
-    if (refusal.status === 0) return { kind: "unreachable" };
-    if (refusal.status === 401) return { kind: "signed_out" };
+    if (refusal.status === 0) return { kind: broken?.aborted ? "put_off" : "unreachable" };
+    // Whoever is signed in is not he who did it.
+    if (refusal.status === 401 || refusal.reason === "not_your_name") return { kind: "signed_out" };
     if (act.requestId !== null && refusal.status === 404) return { kind: "lost_request" };
     // The word that a change carries is of an older session: whoever signed in anew on this phone has another.
     if (refusal.reason === "foreign_page") {
@@ -42,7 +44,7 @@ export async function post(act: Act, nowMs: () => number): Promise<Outcome> {
   }
 }
 
-async function sendNow(act: Act): Promise<Outcome> {
+async function sendNow(act: Act, broken?: AbortSignal): Promise<Outcome> {
   const path = `/orders/${encodeURIComponent(act.orderNo)}/${isStep(act) ? act.what : "attachments"}`;
   if (!isStep(act) && act.picture !== null) {
     const { place, bytes, type } = act.picture;
@@ -56,14 +58,14 @@ async function sendNow(act: Act): Promise<Outcome> {
         ...(place ? { "X-Lon": String(place.lon), "X-Lat": String(place.lat), "X-Datum": place.datum } : {}),
       },
       body: bytes,
-      signal: deadline(PICTURE_MS),
+      signal: either(broken, deadline(PICTURE_MS)),
     });
     return { kind: "sent" };
   }
   const response = await send(path, {
     method: "POST",
     headers: { ...changeHeaders(act.key), "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify({ ...act.body, happened_ms: act.happenedMs }),
+    body: JSON.stringify({ ...act.body, actor: act.who, happened_ms: act.happenedMs }),
     signal: deadline(STEP_MS),
   });
   const answered = (await response.json()) as Answered;

@@ -1,5 +1,5 @@
 import "fake-indexeddb/auto";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Act, NewAct, Outcome, Refused } from "./act";
 import { inMemory, openKept, type Kept } from "./kept";
 import { Sender, type Outside } from "./sender";
@@ -16,7 +16,7 @@ let count = 0;
 /** A phone with its disk, and a platform that answers as it is told. */
 class Phone {
   readonly heard: Act[] = [];
-  answer: (act: Act) => Outcome | Promise<Outcome> = () => SENT;
+  answer: (act: Act, broken?: AbortSignal) => Outcome | Promise<Outcome> = () => SENT;
   who: string | null = "C1-A";
   anchorNow: Anchor | null = { serverMs: SERVER, wallMs: 1000, monoMs: 0, rate: 1, life: "a" };
   acts: Act[] = [];
@@ -30,9 +30,9 @@ class Phone {
   async start(): Promise<this> {
     this.kept = await openKept(this.disk);
     const outside: Outside = {
-      post: async (act) => {
+      post: async (act, broken) => {
         this.heard.push(structuredClone(act));
-        return this.answer(act);
+        return this.answer(act, broken);
       },
       anchor: async () => this.anchorNow,
       who: () => this.who,
@@ -65,6 +65,7 @@ class Phone {
 }
 
 const running: Sender[] = [];
+const until = (look: () => void): Promise<void> => vi.waitFor(look, { timeout: 4000, interval: 5 });
 const phone = (): Promise<Phone> => new Phone(`phone-${(count += 1)}`).start();
 
 afterEach(() => {
@@ -159,6 +160,55 @@ describe("the queue", () => {
     await it.tryAgain();
     expect(it.heard.map((act) => act.requestId)).toEqual([null, "r-1"]);
     expect(await it.kept.acts()).toEqual([]);
+  });
+
+  describe("with a slow picture on its way", () => {
+    /** The picture goes on until it is broken off or `arrives` says that it is there. */
+    async function uploading(): Promise<{ it: Phone; arrives: () => void }> {
+      const it = await phone();
+      let arrives: () => void = () => undefined;
+      it.answer = (act, broken) => {
+        if (act.what !== "photo") return act.what === "made-safe" && act.key.startsWith("QX-1/") ? NO : SENT;
+        return new Promise((resolve) => {
+          arrives = () => resolve(SENT);
+          broken?.addEventListener("abort", () => resolve({ kind: "put_off" }));
+        });
+      };
+      await it.do("made-safe");
+      void it.do("photo", "QX-2");
+      await until(() => expect(it.told.at(-1)).toBe("QX-2 photo"));
+      return { it, arrives: () => arrives() };
+    }
+
+    it("tells a step at once, and sends the picture again under its key", async () => {
+      const { it, arrives } = await uploading();
+      void it.do("made-safe", "QX-2", 5);
+      await until(() => expect(it.told.slice(1)).toEqual(["QX-2 photo", "QX-2 made-safe", "QX-2 photo"]));
+      const [first, , second] = it.heard.slice(1);
+      expect([second?.key, second?.happenedMs]).toEqual([first?.key, first?.happenedMs]);
+      arrives();
+      await it.sender.idle();
+      expect((await it.kept.acts()).map((act) => [act.what, act.refused?.reason])).toEqual([["made-safe", "leak_since_then"]]);
+    });
+
+    it("does not break it off for a step that cannot leave, nor for another picture", async () => {
+      const { it, arrives } = await uploading();
+      void it.do("cause");
+      void it.do("signature", "QX-2");
+      await until(() => expect(it.acts).toHaveLength(4));
+      arrives();
+      await it.sender.idle();
+      expect(it.told.slice(1)).toEqual(["QX-2 photo", "QX-2 signature"]);
+    });
+
+    it("breaks it off for a refused step that is told again", async () => {
+      const { it, arrives } = await uploading();
+      await it.sender.again((await it.kept.acts())[0] as Act);
+      await until(() => expect(it.told.slice(1)).toEqual(["QX-2 photo", "QX-1 made-safe", "QX-2 photo"]));
+      arrives();
+      await it.sender.idle();
+      expect(await it.kept.acts()).toEqual([]);
+    });
   });
 
   it("waits for its own technician: nobody else's session sends it", async () => {

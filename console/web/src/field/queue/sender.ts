@@ -6,8 +6,8 @@ import type { Kept, Past } from "./kept";
 import { settle, type Anchor } from "./trueTime";
 
 export interface Outside {
-  /** One try to send; never throws. */
-  post(act: Act): Promise<Outcome>;
+  /** One try to send; never throws. `broken`: a step wants to leave before this picture. */
+  post(act: Act, broken?: AbortSignal): Promise<Outcome>;
   /** The platform's time as it is now, asked for where it was not heard lately; null while it cannot be heard. */
   anchor(): Promise<Anchor | null>;
   /** Whose acts are sent now; null while nobody is signed in. */
@@ -31,6 +31,8 @@ export class Sender {
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stopped = false;
+  /** Breaks off the picture that is on its way. */
+  private picture: AbortController | null = null;
 
   constructor(
     private readonly kept: Kept,
@@ -42,6 +44,7 @@ export class Sender {
   async take(act: NewAct): Promise<Act> {
     const taken = await this.kept.add(act);
     await this.show();
+    if (isStep(taken)) await this.makeWay();
     this.kick();
     return taken;
   }
@@ -75,6 +78,7 @@ export class Sender {
   async again(act: Act): Promise<void> {
     await this.kept.put(again(act, this.outside.newKey()));
     await this.show();
+    await this.makeWay();
     this.kick();
   }
 
@@ -82,7 +86,16 @@ export class Sender {
   async drop(act: Act): Promise<void> {
     await this.kept.end(act, this.past(act, "dropped"));
     await this.show();
+    await this.makeWay();
     this.kick();
+  }
+
+  /** Where a step can leave now, the picture on its way waits behind it; it is sent again under its key. */
+  private async makeWay(): Promise<void> {
+    const who = this.outside.who();
+    if (this.picture === null || who === null) return;
+    const first = next(await this.kept.acts().catch(() => []), who);
+    if (first !== null && isStep(first)) this.picture?.abort();
   }
 
   private async run(): Promise<void> {
@@ -96,8 +109,10 @@ export class Sender {
       const who = this.outside.who();
       const act = who === null ? null : next(await this.kept.acts(), who);
       if (act === null) return;
+      this.picture = isStep(act) ? null : new AbortController();
       const ready = await this.settled(act);
-      const outcome = ready === null ? ({ kind: "unreachable" } as const) : await this.outside.post(ready);
+      const outcome = ready === null ? ({ kind: "unreachable" } as const) : await this.outside.post(ready, this.picture?.signal);
+      this.picture = null;
       await this.became(ready ?? act, outcome);
       const pause = pauseAfter(outcome, this.failures);
       this.failures = outcome.kind === "unreachable" ? this.failures + 1 : 0;
@@ -125,7 +140,7 @@ export class Sender {
     const left = after(act, outcome);
     if (left === null) await this.kept.end(act, this.past(act, "sent"));
     else if (left !== act) await this.kept.put(left);
-    await this.tell(outcome.kind === "unreachable" ? null : { act, outcome });
+    await this.tell(outcome.kind === "unreachable" || outcome.kind === "put_off" ? null : { act, outcome });
   }
 
   private past(act: Act, end: Past["end"]): Past {
