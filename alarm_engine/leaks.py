@@ -76,7 +76,7 @@ class Leaks:
         if incident is None:
             self._open(item, placed, lane, grounds, set_point, kind, belongs, sent, flags, done)
         else:
-            self._again(item, placed, lane, incident, sent, flags, done)
+            self._again(item, placed, lane, kind, incident, sent, flags, done)
 
     def _frozen(self, item: LeakItem, placed: Placed) -> Placed:
         """Whose detector it was when the open incident of its home began: an import that takes it out of service hides no leak of that."""
@@ -207,6 +207,7 @@ class Leaks:
         item: LeakItem,
         placed: Placed,
         lane: str,
+        kind: IncidentKind,
         incident: Incident,
         sent: CommandRecord | None,
         flags: tuple[str, ...],
@@ -221,10 +222,11 @@ class Leaks:
             self._noted(item, lane, incident, flags, done)
             return
         returned = incident.cleared
-        after = _after(item, incident, sent)
+        after = None if kind == "past_leak" else _after(item, incident, sent)
         incident.last_leak_ms = item.received_ms
         incident.cleared = False
-        incident.clear.discard(item.device_id)
+        if kind != "past_leak":
+            incident.clear.discard(item.device_id)
         if returned or after is not None or sent is not None:
             said = {"ch4_lel": item.ch4_lel, "lane": lane, "device_id": item.device_id, "after": after}
             # Items of one message have one time: a new leak is an entry of its own beside what lasted before it.
@@ -279,14 +281,17 @@ class Leaks:
         rows.outbox.append(outbox_row(message))
 
 
-def _after(item: LeakItem, incident: Incident, sent: CommandRecord | None) -> Literal["opened", "clear"] | None:
-    """What makes this a new leak of an incident that goes on: its valve was open again, or the room of its detector was clear.
+def _after(item: LeakItem, incident: Incident, sent: CommandRecord | None) -> Literal["opened", "clear", "elsewhere"] | None:
+    """What makes this a new leak of an incident that goes on: the valve was open again, its room was clear, or it was elsewhere until now.
 
     None: the same leak lasts, also where a close that failed is tried once more because of it.
     """
     if sent is not None and (incident.valve == "opened" or (incident.opening is not None and incident.opening.under_way)):
         return "opened"
-    return "clear" if item.device_id in incident.clear else None
+    if item.device_id in incident.clear:
+        return "clear"
+    listed = item.device_id in incident.devices or len(incident.devices) >= _LISTED_DEVICES
+    return None if listed or incident.home is None else "elsewhere"
 
 
 def _place(kind: IncidentKind, item: Item, home: Home | None) -> str:

@@ -43,9 +43,8 @@ def says_normal(item: DetectorReading | AlarmItem, set_point_lel: float) -> bool
 
 
 def says_clear(item: DetectorReading | AlarmItem, set_point_lel: float) -> bool:
-    """Whether a leak after this is a new one: the detector says so itself, or reads less than half the set-point.
+    """Whether a leak after this is a new one: normal, and where methane is given less than half the set-point.
 
-    A reading that hovers about the set-point is one leak that lasts.
+    What hovers about the set-point is one leak that lasts, also where the detector calls each dip cleared.
     """
-    half = item.ch4_lel is not None and item.ch4_lel < _CLEAR_BELOW * set_point_lel
-    return says_normal(item, set_point_lel) and (isinstance(item, AlarmItem) or half)
+    return says_normal(item, set_point_lel) and (item.ch4_lel is None or item.ch4_lel < _CLEAR_BELOW * set_point_lel)

@@ -79,7 +79,7 @@ _CHANGE = """
 _PASSWORD = "UPDATE users SET password_hash = %(hash)s, changed_ms = %(now_ms)s WHERE user_id = %(user_id)s"  # noqa: S105  a column's name
 _TECHNICIAN = """
     SELECT crews.district_code FROM technicians JOIN crews USING (crew_id)
-    WHERE technician_id = %(technician_id)s AND technicians.retired_at IS NULL"""
+    WHERE technician_id = %(technician_id)s AND (technicians.retired_at IS NULL OR %(also_retired)s)"""
 _TAKEN_TECHNICIAN = "SELECT 1 AS one FROM users WHERE technician_id = %(technician_id)s AND disabled_ms IS NULL"
 _LINK = """
     WITH earlier AS (UPDATE one_time_links SET used_ms = %(now_ms)s WHERE user_id = %(user_id)s AND used_ms IS NULL)
@@ -265,9 +265,9 @@ class Users:
         """Use it up; False where it was used meanwhile."""
         return bool(await self._store.own(_USE, {"hash": digest(secret), "now_ms": now_ms}))
 
-    async def district_of(self, technician_id: str) -> str:
+    async def district_of(self, technician_id: str, *, also_retired: bool = False) -> str:
         """The district (GB/T 2260) of a technician's crew. Raises a 422 problem where he is not in the registry."""
-        rows = await self._store.own(_TECHNICIAN, {"technician_id": technician_id})
+        rows = await self._store.own(_TECHNICIAN, {"technician_id": technician_id, "also_retired": also_retired})
         if not rows:
             raise invalid("body.technician_id", "登记中没有这位抢修人员", "there is no such technician in the registry")
         district: str = rows[0]["district_code"]

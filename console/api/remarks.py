@@ -37,7 +37,7 @@ INCIDENT: Final[LiteralString] = f"""
 ADD: Final[LiteralString] = f"""
     INSERT INTO incident_remarks (remark_id, incident_id, at_ms, kind, actor, display, note, alarm_ms)
     SELECT %(remark_id)s, i.incident_id, %(at_ms)s, %(kind)s, %(actor)s, %(display)s, %(note)s,
-           CASE %(kind)s WHEN 'acknowledge' THEN coalesce({alarmed_again_ms("i")}, 0) ELSE 0 END
+           CASE %(kind)s WHEN 'acknowledge' THEN least(coalesce({alarmed_again_ms("i")}, 0), %(alarm_ms)s::bigint) ELSE 0 END
     FROM incidents i WHERE i.incident_id = %(incident_id)s
     ON CONFLICT DO NOTHING RETURNING {COLUMNS}"""
 ADDED: Final[LiteralString] = f"""
@@ -45,6 +45,8 @@ ADDED: Final[LiteralString] = f"""
     WHERE remark_id = %(remark_id)s
        OR (%(kind)s = 'acknowledge' AND kind = 'acknowledge' AND incident_id = %(incident_id)s AND actor = %(actor)s)
     ORDER BY remark_id = %(remark_id)s DESC, alarm_ms DESC LIMIT 1"""
+
+_YEARS_MS: Final = 4_102_444_800_000
 
 IncidentId = Annotated[UUID, Path(description="the incident's id, or an alias of it")]
 Remarker = Annotated[Who, Depends(needs("remark"))]
@@ -55,6 +57,9 @@ class Acknowledge(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     note: str = Field("", max_length=1000, description="free text")
+    alarm_ms: int | None = Field(
+        None, ge=0, le=_YEARS_MS, description="`alarmed_again_ms` of the incident as he saw it, 0 = null; left out: as it is. Unix ms"
+    )
 
 
 class SayRemark(BaseModel):
@@ -116,7 +121,7 @@ async def known(store: Store, who: Who, incident_id: UUID) -> Row:
     return row
 
 
-async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: str) -> Row:
+async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: str, alarm_ms: int | None = None) -> Row:
     """The new row; where he had acknowledged this alarm before, or his request comes once more, the one that is there."""
     row: Mapping[str, Any] = {
         "remark_id": request_id(),
@@ -126,6 +131,7 @@ async def _add(console: Running, who: Who, incident_id: UUID, kind: str, note: s
         "actor": who.name,
         "display": who.display,
         "note": note,
+        "alarm_ms": alarm_ms,
     }
     (written,) = await console.store.own(ADD, row) or await console.store.own(ADDED, row)
     return written
@@ -138,7 +144,7 @@ async def acknowledge(console: Console, who: Remarker, incident_id: IncidentId, 
     It holds until the incident alarms again (`alarmed_again_ms`); then each person may acknowledge once more.
     """
     incident = await known(console.store, who, incident_id)
-    row = await _add(console, who, incident["incident_id"], "acknowledge", asked.note.strip())
+    row = await _add(console, who, incident["incident_id"], "acknowledge", asked.note.strip(), asked.alarm_ms)
     return shown(row, who, incident)
 
 

@@ -60,7 +60,7 @@ async def change_user(
     before = await access.users.read(user_id)
     # Neither what he becomes nor what he is: a link for a supervisor's password is a supervisor's powers.
     _no_more_than_himself(who, [*before.roles, *(wanted.roles or [])])
-    no_further_than_himself(who, before.districts)
+    no_further_than_himself(who, await _where(console, before, wanted))
     if "districts" in wanted.model_fields_set:
         no_further_than_himself(who, wanted.districts)
     if user_id == who.user_id:
@@ -113,6 +113,13 @@ def _no_technician_of_himself(who: Who, before: User, wanted: UserChange) -> Non
             "不能把自己设为抢修人员或换成另一位抢修人员，请由值班长办理",
             "you cannot make a technician of yourself, nor another one: a supervisor does",
         )
+
+
+async def _where(console: Console, user: User, wanted: UserChange) -> Sequence[str] | None:
+    """The districts of a user who is changed; of one who is a technician alone, and stays it, his crew's: others do not matter for him."""
+    if user.roles == ["technician"] and wanted.roles in (None, ["technician"]) and user.technician_id is not None:
+        return [await console.access.users.district_of(user.technician_id, also_retired=True)]
+    return user.districts
 
 
 async def _his_crews_alone(console: Console, who: Who, technician_id: str | None) -> None:

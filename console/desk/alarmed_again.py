@@ -1,7 +1,8 @@
 """When an incident alarmed anew: a leak that is news although its incident is open and may long have been seen. Said here and nowhere else.
 
 A leak that lasts is noted again and again, by the line and on its order, and is no news. What is: a leak after the room of its detector was
-clear or the valve was open (the line says which, in the entry's ``after``), a report to the hotline, and a leak that sent an order back.
+clear or the valve was open, or the first in another room (the line says which, in the entry's ``after``), a report to the hotline, and a
+leak that sent an order back.
 """
 
 from typing import Final, LiteralString
@@ -33,7 +34,7 @@ def alarmed_again_ms(incident: LiteralString) -> LiteralString:
 OF_ORDERS: Final[LiteralString] = f"""
     SELECT o.order_id, greatest(
         (SELECT max({alarmed_again_ms("i")}) FROM incidents i
-         WHERE i.incident_id = o.incident_id OR i.incident_id IN (SELECT a.incident_id FROM order_aliases a WHERE a.order_id = o.order_id)),
+         WHERE i.incident_id IN (SELECT o.incident_id UNION ALL SELECT a.incident_id FROM order_aliases a WHERE a.order_id = o.order_id)),
         (SELECT max((s.detail ->> 'said_ms')::bigint) FROM order_steps s
          WHERE s.order_id = o.order_id AND s.event = 'leak_again' AND s.detail ->> 'alias' IS NOT NULL)) AS alarmed_again_ms
     FROM work_orders o WHERE o.order_id = ANY(%(order_ids)s)"""

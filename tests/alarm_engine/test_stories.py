@@ -290,7 +290,7 @@ def test_a_leak_into_a_clear_room_is_a_new_one_and_lasts_without_being_another(s
     for _ in range(5):
         stage.reading(ch4=15.0, state="alarm")
     assert _new_leaks(stage) == ["clear"]
-    stage.alarm(event="leak_cleared", ch4=8.0)
+    stage.alarm(event="leak_cleared", ch4=3.0)
     stage.alarm()
     assert _new_leaks(stage) == ["clear", "clear"]
 
@@ -301,6 +301,8 @@ def test_a_room_that_hovers_about_the_set_point_leaks_once(stage: Stage) -> None
     for _ in range(5):
         stage.reading(ch4=9.5)
         stage.reading(ch4=10.5, state="alarm")
+        stage.alarm(event="leak_cleared", ch4=9.0)
+        stage.alarm()
     assert _new_leaks(stage) == []
 
 
@@ -312,6 +314,26 @@ def test_clean_air_in_one_room_makes_no_new_leak_of_the_one_that_lasts_in_anothe
         stage.reading("D1", ch4=15.0, state="alarm")
     assert _new_leaks(stage) == []
     stage.alarm("D1B")
+    assert _new_leaks(stage) == ["clear"]
+
+
+def test_the_first_leak_of_another_room_is_a_new_one(stage: Stage) -> None:
+    stage.alarm("D1")
+    stage.ack("done", "closed")
+    for _ in range(3):
+        stage.alarm("D1B")
+        stage.alarm("D1")
+    assert _new_leaks(stage) == ["elsewhere"]
+
+
+def test_a_leak_of_the_past_is_no_new_one_and_keeps_none_that_comes(stage: Stage) -> None:
+    stage.reading(ch4=1.0, seq=10)
+    stage.alarm(seq=11)
+    stage.ack("done", "closed")
+    stage.reading(ch4=1.0, seq=12)
+    stage.alarm(seq=9)
+    assert _new_leaks(stage) == []
+    stage.alarm(seq=13)
     assert _new_leaks(stage) == ["clear"]
 
 

@@ -234,6 +234,19 @@ def test_a_technicians_crew_lies_within_the_districts_of_who_makes_him(console: 
     assert boss.patch(path, json={"technician_id": "there-A"}).status_code == 403
 
 
+def test_a_lost_phone_is_the_matter_of_the_district_of_its_crew(console: Served, records: Records) -> None:
+    records.crew("here", district_code=HERE)
+    records.crew("there", district_code=ELSEWHERE)
+    boss, whole = console.signed_in("supervisor", name="boss", districts=[HERE]), console.signed_in("supervisor", name="whole")
+    said = []
+    for crew in ("here", "there"):
+        new = {**NEW, "name": crew, "roles": ["technician"], "districts": None, "technician_id": f"{crew}-A"}
+        path = f"/api/v1/users/{whole.post('/api/v1/users', json=new).json()['user']['user_id']}"
+        said.append([boss.patch(path, json=change).status_code for change in ({"new_password_link": True}, {"disabled": True})])
+        assert boss.patch(path, json={"roles": ["technician", "operator"]}).status_code == 403, "an operator of all districts"
+    assert said == [[200, 200], [403, 403]]
+
+
 @pytest.mark.parametrize("change", [{"roles": ["engineer", "technician"], "technician_id": "c1-A"}, {"technician_id": "c1-A"}])
 def test_an_engineer_makes_no_technician_of_himself(console: Served, records: Records, change: dict[str, Any]) -> None:
     records.crew("c1")

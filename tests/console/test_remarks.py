@@ -156,6 +156,19 @@ async def test_a_leak_that_is_written_while_he_presses_is_not_seen(desk: Desk, r
     assert _known(records, incident) == (T0 + 1_000, None)
 
 
+async def test_a_leak_that_comes_while_he_writes_is_not_seen(desk: Desk, records: Records, incident: UUID) -> None:
+    records.event(incident, "leak_again", T0 + 60_000, after="clear")
+    await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR, alarm_ms=0)
+    assert _known(records, incident) == (T0 + 60_000, None)
+    await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR, alarm_ms=T0 + 60_000)
+    assert _known(records, incident) == (T0 + 60_000, "李值班")
+    # Nobody has seen what is still to come.
+    records.event(incident, "leak_again", T0 + 120_000, after="clear")
+    await desk.post(f"/incidents/{incident}/acknowledge", OPERATOR, alarm_ms=T0 + 900_000)
+    records.event(incident, "leak_again", T0 + 180_000, after="clear")
+    assert _known(records, incident) == (T0 + 180_000, None)
+
+
 async def test_two_who_press_at_once_are_both_recorded_once(desk: Desk, records: Records, incident: UUID) -> None:
     presses = [desk.post(f"/incidents/{incident}/acknowledge", who) for who in (OPERATOR, SUPERVISOR) for _ in range(4)]
     answers = await asyncio.gather(*presses)

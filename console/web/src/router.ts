@@ -8,6 +8,7 @@ import { language, t } from "./shared/i18n";
 import { fieldOnly, may, readSession, signedOutTo } from "./shared/session";
 import "./shared/routes";
 import signin from "./signin/routes";
+import { forgetWhenSignedOut } from "./desk/handover/draft";
 import desk from "./desk/routes";
 
 type Brought = { default?: RouteRecordRaw[]; routes?: RouteRecordRaw[] };
@@ -24,6 +25,8 @@ export const router = createRouter({
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
 });
+
+forgetWhenSignedOut(router);
 
 /** Set while the console could not be asked who we are. */
 export const doorProblem = shallowRef<Refusal | null>(null);

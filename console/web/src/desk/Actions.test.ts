@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { h, shallowReactive } from "vue";
+import { h, nextTick, shallowReactive } from "vue";
 import Actions from "./Actions.vue";
 import { NOW, Refused, stage, strike, until, type Answer } from "./more/stage";
 
@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 const incident = { incident_id: "i1", state: "open", home_id: "H1", meter_id: "M1", device_id: "D1", simulated: true, acknowledged: null, received_ms: NOW };
-const order = { order_no: "QX-1", crew_id: "C1", technician_id: "T1", state: "cause_recorded", archived_ms: null };
+const order = { order_no: "QX-1", crew_id: "C1", assigned_ms: NOW, technician_id: "T1", state: "cause_recorded", archived_ms: null };
 const technicians = [{ technician_id: "T1", name: "李伟", phone: "" }];
 const crews = { items: [{ crew_id: "C1", state: "busy", order_no: "QX-1", simulated: true, technicians }], next: null };
 const REASSIGN = "POST /orders/QX-1/reassign";
@@ -78,6 +78,22 @@ describe("sending another crew from the incident's page", () => {
     await until(() => expect(on.to(REASSIGN)).toHaveLength(3));
     expect(new Set(on.to(REASSIGN).map((each) => each.key)).size).toBe(3);
   });
+});
+
+it.each([[NOW, 1], [NOW + 60_000, 2]])("an order that its first crew has since %d is sent on under as many keys as it was given to that crew", async (assigned_ms, keys) => {
+  const on = await opened({ [REASSIGN]: new Refused(503, "database_away", "数据库暂时不可用", "the database is away") });
+  for (const each of [order, { ...order, assigned_ms }]) {
+    shown.order = each;
+    await nextTick();
+    on.press("改派");
+    await until(() => on.find("dialog"));
+    submit(on);
+    await until(() => expect(on.find("dialog [role=alert]").textContent).toContain("数据库"));
+    on.press("取消");
+    await until(() => expect(document.querySelector("dialog")).toBeNull());
+  }
+  expect(on.to(REASSIGN)).toHaveLength(2);
+  expect(new Set(on.to(REASSIGN).map((each) => each.key)).size).toBe(keys);
 });
 
 it("a close is another close when it is wanted again, whatever became of the one before", async () => {

@@ -5,7 +5,7 @@ import { setLanguage } from "@/shared/i18n";
 import { Source } from "@/shared/wireStage";
 import { ring } from "./alarm";
 import App from "./App.vue";
-import { day, hush, phone, refresh } from "./phone";
+import { day, forgetDay, hush, phone, refresh } from "./phone";
 import { begin, button, dayOf, order, show, silence, strike, WORKER } from "./stage";
 import type { FieldOrder } from "./work/model";
 
@@ -13,6 +13,7 @@ const NOW = Date.now();
 const ANEW = { alarmed_again_ms: NOW - 2_000 };
 const starts = vi.spyOn(ring, "start").mockImplementation(() => undefined);
 let today: FieldOrder[] = [];
+let technician = "C1-A";
 const until = <T>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 4000, interval: 10 });
 const said = (): string => document.querySelector('[role="alertdialog"]')?.textContent ?? "";
 
@@ -20,18 +21,19 @@ async function heard(changes: Partial<FieldOrder>): Promise<number> {
   starts.mockClear();
   today = [order(NOW, changes)];
   // One that reads already may have asked before.
-  await until(() => refresh().then(() => expect(day.value?.orders).toEqual(today)));
+  await until(() => refresh().then(() => expect([day.value?.orders, day.value?.technician_id]).toEqual([today, technician])));
   return starts.mock.calls.length;
 }
 
 beforeAll(() => begin([order(NOW)]));
 beforeEach(async () => {
   const who = { user: { name: "he.ping", display: "何平", roles: ["technician"] }, rights: [], csrf: "word", expires_ms: 0, now_ms: 0, demo: false };
-  vi.stubGlobal("fetch", (address: string) => Promise.resolve(Response.json(String(address).endsWith("/session") ? who : dayOf(today, NOW))));
+  vi.stubGlobal("fetch", (address: string) => Promise.resolve(Response.json(String(address).endsWith("/session") ? who : { ...dayOf(today, NOW), technician_id: technician })));
   // Nothing is told by the stream: what is read is told.
   vi.stubGlobal("EventSource", Source);
   vi.stubGlobal("BroadcastChannel", undefined);
   phone.worker = WORKER;
+  technician = "C1-A";
   setLanguage("zh");
   await heard({ state: "accepted", alarmed_again_ms: null });
   hush();
@@ -52,6 +54,23 @@ it.each(["accepted", "on_site", "made_safe", "cause_recorded", "tightness_passed
   await until(() => expect([phone.ringing, phone.leaksAgain]).toEqual([[], []]));
   expect(await heard({ state, ...ANEW })).toBe(0);
   expect(await heard({ state, alarmed_again_ms: NOW - 1_000 })).toBe(1);
+});
+
+it("rings once, however often he signs in again, and for the next who holds the phone too", async () => {
+  const stands = [{ state: "assigned" }, { state: "on_site", ...ANEW }];
+  for (const each of stands) {
+    expect(await heard(each)).toBe(each.state === "assigned" ? 0 : 1);
+    hush();
+    await forgetDay();
+    expect([await heard(each), phone.ringing]).toEqual([0, []]);
+  }
+  technician = "C1-B";
+  expect(await heard({ state: "on_site", ...ANEW })).toBe(1);
+});
+
+it("does not ring for a leak of before the place was made safe, and does for one after it", async () => {
+  expect(await heard({ state: "cause_recorded", made_safe_ms: NOW - 1_000, ...ANEW })).toBe(0);
+  expect(await heard({ state: "cause_recorded", made_safe_ms: NOW - 3_000, ...ANEW })).toBe(1);
 });
 
 it("does not ring for what he was told with the order, nor for one that is archived", async () => {

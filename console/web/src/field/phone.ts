@@ -187,15 +187,15 @@ function keepTold(found: Act[]): void {
 /** What rang in this life of the page: a disk that cannot be read is no reason to ring for ever. */
 let rung: string[] = [];
 
-const asGiven = (order: FieldOrder): string => `${order.order_no}/${order.assigned_ms}`;
-const asAlarm = (order: FieldOrder): string => `${order.order_no}/alarm/${order.alarmed_again_ms}`;
+const asGiven = (order: FieldOrder): string => `${phone.worker?.technicianId}/${order.order_no}/${order.assigned_ms}`;
+const asAlarm = (order: FieldOrder): string => `${phone.worker?.technicianId}/${order.order_no}/alarm/${order.alarmed_again_ms}`;
 
-/** Whether it leaked anew since the order is his: what came before, he was told with the order. */
+/** Whether it leaked anew since the order is his and the place was made safe: what came before, he was told with the order or has dealt with. */
 function leaksAgain(order: FieldOrder): boolean {
-  return order.archived_ms === null && order.assigned_ms !== null && (order.alarmed_again_ms ?? 0) > order.assigned_ms;
+  return order.archived_ms === null && order.assigned_ms !== null && (order.alarmed_again_ms ?? 0) > Math.max(order.assigned_ms, order.made_safe_ms ?? 0);
 }
 
-/** An order that waits for its crew, and a new leak at one of theirs, ring once on each phone, also where they came while nobody listened. */
+/** An order that waits for its crew, and a new leak at one of theirs, ring once for each technician on each phone, also where they came while nobody listened. */
 async function ringForNew(found: Day): Promise<void> {
   const known = new Set([...((await keptNote<string[]>("rung")) ?? []), ...rung]);
   const given = found.orders.filter((order) => order.state === "assigned" && !known.has(asGiven(order)));
@@ -364,8 +364,8 @@ export async function forgetDay(): Promise<void> {
   phone.worker = null;
   phone.signedOut = true;
   told.value = [];
-  rung = [];
-  for (const name of ["day", "worker", "rung", "told"]) await kept.dropNote(name).catch(broke);
+  // What rang for him stays, by numbers alone: it does not ring for him once more when he signs in again.
+  for (const name of ["day", "worker", "told"]) await kept.dropNote(name).catch(broke);
   // What one man measured at the door opens it for nobody else.
   await kept.dropNotes("draft:door:").catch(broke);
 }

@@ -1592,6 +1592,11 @@ export interface components {
              * @default
              */
             note: string;
+            /**
+             * Alarm Ms
+             * @description `alarmed_again_ms` of the incident as he saw it, 0 = null; left out: as it is. Unix ms
+             */
+            alarm_ms?: number | null;
         };
         /**
          * Acknowledged

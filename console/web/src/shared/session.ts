@@ -52,6 +52,8 @@ const END_AGAIN_MS = 5000;
 let leftHere = false;
 let ending: Promise<null> | null = null;
 let endAgain: ReturnType<typeof setTimeout> | undefined;
+/** How many sign-ins are on their way. */
+let coming = 0;
 /** Grows with every sign-in and sign-out: what was asked before is no answer after. */
 let turns = 0;
 
@@ -76,18 +78,27 @@ function setLeft(is: boolean): void {
 
 /** Ends at the console what somebody has left. Throws Refusal while it cannot be reached; it is tried again by itself. */
 function end(): Promise<null> {
+  // The word and the cookie of the end would come over those of whoever comes in: his own sign-in ends what was before.
+  if (coming > 0 && session.value === null) {
+    endLater();
+    return Promise.resolve(null);
+  }
   ending ??= endNow().then(
     () => {
       setLeft(false);
       return null;
     },
     (error: unknown) => {
-      clearTimeout(endAgain);
-      endAgain = setTimeout(() => void over(), END_AGAIN_MS);
+      endLater();
       throw error;
     },
   ).finally(() => (ending = null));
   return ending;
+}
+
+function endLater(): void {
+  clearTimeout(endAgain);
+  endAgain = setTimeout(() => void over(), END_AGAIN_MS);
 }
 
 async function endNow(): Promise<void> {
@@ -96,15 +107,25 @@ async function endNow(): Promise<void> {
     if (session.value === null) carry((await get<Session>("/session", {}, { signal: deadline(END_WAIT_MS) })).csrf);
     await remove("/session", { signal: deadline(END_WAIT_MS) });
   } catch (error) {
+    // The cookie lives on: whoever comes in beside it needs its word.
     if (!(error instanceof Refusal && error.status === 401)) throw error;
-  } finally {
-    if (session.value === null) carry(null);
   }
+  if (session.value === null) carry(null);
 }
 
-/** Before somebody comes in: a change beside a live cookie would need its word. */
 async function over(): Promise<void> {
   if (hasLeft()) await end().catch(() => undefined);
+}
+
+/** Somebody comes in, after who has left is out: a change beside a live cookie would need its word. */
+async function come<T>(path: string, body: unknown): Promise<T> {
+  await over();
+  coming += 1;
+  try {
+    return await post<T>(path, body);
+  } finally {
+    coming -= 1;
+  }
 }
 
 let heardAt = 0;
@@ -167,8 +188,7 @@ function remembered(): boolean {
 }
 
 export async function signIn(name: string, password: string): Promise<Session> {
-  await over();
-  return begun(await post<Session>("/session", { name, password }));
+  return begun(await come<Session>("/session", { name, password }));
 }
 
 /** What a one-time link is for, where it does not sign in by itself. */
@@ -180,20 +200,17 @@ export interface LinkNeeds {
 
 /** The link of the demo signs in, seen through `as`; every other says what it needs. */
 export async function takeLink(token: string, as?: Role): Promise<Session | LinkNeeds> {
-  await over();
-  const found = await post<Session | LinkNeeds>("/session/link", { token, ...(as ? { as } : {}) });
+  const found = await come<Session | LinkNeeds>("/session/link", { token, ...(as ? { as } : {}) });
   return "needs" in found ? found : begun(found);
 }
 
 /** By a link, or signed in by the old password. */
 export async function choosePassword(choice: { token?: string; old_password?: string; password: string }): Promise<Session> {
-  await over();
-  return begun(await post<Session>("/session/password", choice));
+  return begun(await come<Session>("/session/password", choice));
 }
 
 export async function setUp(person: { token: string; name: string; display: string; password: string; language: Language }): Promise<Session> {
-  await over();
-  return begun(await post<Session>("/setup", person));
+  return begun(await come<Session>("/setup", person));
 }
 
 /** Out at once; the console hears of it when it can. */

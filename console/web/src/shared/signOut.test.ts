@@ -7,13 +7,18 @@ let heard = true;
 let cookie: string | null = null;
 let asked: string[] = [];
 let hold: Promise<void> | null = null;
+/** A request that is lost on its way, and one that is answered late: "DELETE /session". */
+let lost = "";
+let slow: { what: string; until: Promise<void> } | null = null;
 
 /** The console, as the gate and the sessions have it. */
 async function console_(address: string, init: RequestInit = {}): Promise<Response> {
   const method = init.method ?? "GET";
   const { "X-CSRF-Token": word } = init.headers as Record<string, string>;
-  asked.push(`${method} ${address.replace("/api/v1", "")}`);
-  if (!heard) throw new TypeError("Failed to fetch");
+  const what = `${method} ${address.replace("/api/v1", "")}`;
+  asked.push(what);
+  if (slow?.what === what) await slow.until;
+  if (!heard || what === lost) throw new TypeError("Failed to fetch");
   const view = (name: string): Response => Response.json({ user: { name, display: name, roles: ["technician"], technician_id: name, language: null }, rights: [], csrf: `word of ${name}`, expires_ms: 1, now_ms: 0, demo: false });
   if (method !== "GET" && cookie !== null && word !== `word of ${cookie}`) return Response.json({ reason: "foreign_page" }, { status: 403 });
   if (method === "POST") cookie = (JSON.parse(String(init.body)) as { name: string }).name;
@@ -50,7 +55,7 @@ beforeEach(() => {
     unloaded.push(() => globalThis.removeEventListener(kind, take as EventListener));
   });
   localStorage.clear();
-  [heard, cookie, asked, hold] = [true, null, [], null];
+  [heard, cookie, asked, hold, lost, slow] = [true, null, [], null, "", null];
 });
 afterEach(async () => {
   await reload();
@@ -128,6 +133,56 @@ describe("signed out where the console cannot be reached", () => {
     expect([its.session.value?.user.name, cookie, its.hasLeft()]).toEqual(["luo.min", "luo.min", false]);
     await later(60_000);
     expect((await (await reload()).readSession())?.user.name).toBe("luo.min");
+  });
+});
+
+it.each(["in the same page", "after a reload"])("lets the next come in where only the end was lost, %s", async (when) => {
+  let its = await page();
+  await its.signIn("he.ping", "secret");
+  lost = "DELETE /session";
+  its.signOut();
+  await later(0);
+  if (when === "after a reload") its = await reload();
+  await its.signIn("luo.min", "secret");
+  expect([its.session.value?.user.name, cookie, its.hasLeft()]).toEqual(["luo.min", "luo.min", false]);
+});
+
+describe("while the next comes in slowly", () => {
+  let its: typeof import("./session");
+  let answered = (): void => undefined;
+  let signing: Promise<unknown>;
+  beforeEach(async () => {
+    its = await page();
+    await its.signIn("he.ping", "secret");
+    lost = "DELETE /session";
+    its.signOut();
+    await later(0);
+    slow = { what: "POST /session", until: new Promise((resolve) => (answered = resolve)) };
+    signing = its.signIn("luo.min", "secret").catch(() => undefined);
+    await vi.waitUntil(() => asked.at(-1) === "POST /session");
+    lost = "";
+    asked = [];
+  });
+
+  it("nothing ends what was before beside him, and his word is carried", async () => {
+    await later(12_000);
+    expect([asked, await its.readSession(true)]).toEqual([[], null]);
+    answered();
+    await signing;
+    await later(60_000);
+    expect([its.session.value?.user.name, cookie, its.hasLeft(), asked]).toEqual(["luo.min", "luo.min", false, []]);
+    const { changeHeaders } = await import("./api");
+    expect(changeHeaders()["X-CSRF-Token"]).toBe("word of luo.min");
+  });
+
+  it("who has left is out at the console all the same where he does not come in", async () => {
+    await later(12_000);
+    heard = false;
+    answered();
+    await signing;
+    heard = true;
+    await later(6000);
+    expect([its.session.value, cookie, its.hasLeft()]).toEqual([null, null, false]);
   });
 });
 

@@ -34,7 +34,7 @@ export default {
       mark: { incident: "{place}，{state}", many: "{place}：{n} 起", area: "此片 {n} 起", nearer: "按回车放大", open: "按回车打开事件" },
       homes: "{n} 户",
     },
-    news: { one: "新事件", many: "新增 {n} 起事件" },
+    news: { one: "新事件", many: "新增 {n} 起事件", again: "再次泄漏报警", many_again: "{again} 起再次泄漏报警", both: "新增 {n} 起事件，{again} 起再次泄漏报警" },
   },
   en: {
     title: "Wall",
@@ -70,6 +70,6 @@ export default {
       mark: { incident: "{place}, {state}", many: "{place}: {n}", area: "{n} here", nearer: "Enter shows it nearer", open: "Enter opens the incident" },
       homes: "{n} homes",
     },
-    news: { one: "New incident", many: "{n} new incidents" },
+    news: { one: "New incident", many: "{n} new incidents", again: "Leaks again", many_again: "{again} leak again", both: "New incidents: {n}, leaking again: {again}" },
   },
 };

@@ -13,13 +13,23 @@ export interface Notice {
   incidents: readonly Incident[];
 }
 
+/** Which words (`wall.news.*`) say it, and the numbers in them. */
+export function wordsOf(incidents: readonly Incident[]): { key: "one" | "again" | "many" | "many_again" | "both"; fresh: number; again: number } {
+  const again = incidents.filter(({ alarmed_again_ms }) => alarmed_again_ms !== null && alarmed_again_ms !== undefined).length;
+  const fresh = incidents.length - again;
+  if (incidents.length === 1) return { key: again === 1 ? "again" : "one", fresh, again };
+  return { key: again === 0 ? "many" : fresh === 0 ? "many_again" : "both", fresh, again };
+}
+
 export class News {
   private begun: { incident: Incident; at: number }[] = [];
   private flashed = -Infinity;
   private count = 0;
 
-  /** Incidents that nobody had heard of. */
+  /** Incidents that nobody had heard of, or that alarm anew. */
   tell(incidents: readonly Incident[], now: number): void {
+    const told = new Set(incidents.map(({ incident_id }) => incident_id));
+    this.begun = this.begun.filter(({ incident }) => !told.has(incident.incident_id));
     for (const incident of incidents) this.begun.push({ incident, at: now });
     if (this.begun.length > 5_000) this.begun.splice(0, this.begun.length - 5_000);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Roll } from "./roll";
-import { incident } from "./stage";
+import { incident, T0 } from "./stage";
 
 describe("the roll of open incidents", () => {
   it("knows a new incident from one that it has", () => {
@@ -53,6 +53,25 @@ describe("the roll of open incidents", () => {
     const roll = new Roll();
     roll.take(incident({ incident_id: "a", aliases: ["a2"] }));
     expect(roll.take(incident({ incident_id: "a2" }))).toBe(false);
+  });
+
+  it("tells one that it has and that alarms anew, once, from the stream or a later reading", () => {
+    const roll = new Roll();
+    roll.take(incident({ incident_id: "a" }));
+    const anew = incident({ incident_id: "a", alarmed_again_ms: T0 + 60_000 });
+    expect([roll.take(anew), roll.take(anew)]).toEqual([true, false]);
+    // Read before it came, and heard late: no news, and none of what follows.
+    expect([roll.take(incident({ incident_id: "a" })), roll.take(anew)]).toEqual([false, false]);
+    roll.begin();
+    expect(roll.page([incident({ incident_id: "a", alarmed_again_ms: T0 + 120_000 })])).toHaveLength(1);
+    roll.finish();
+    expect(roll.take(incident({ incident_id: "a", alarmed_again_ms: T0 + 180_000, state: "closed" }))).toBe(false);
+  });
+
+  it("tells an alarm anew under an alias once", () => {
+    const roll = new Roll();
+    roll.take(incident({ incident_id: "a", aliases: ["a2"], alarmed_again_ms: T0 + 60_000 }));
+    expect(roll.take(incident({ incident_id: "a2", alarmed_again_ms: T0 + 60_000 }))).toBe(false);
   });
 
   it("never lists the self-check", () => {

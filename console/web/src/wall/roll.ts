@@ -7,7 +7,8 @@ export class Roll {
   private readonly open = new Map<string, Incident>();
   /** What the stream told since the reading began, and what the reading found; null while nothing is being read. */
   private reading: { told: Set<string>; found: Set<string> } | null = null;
-  private readonly ever = new Set<string>();
+  /** By id: the last of its alarms that was heard here, Unix ms, 0 for its first. */
+  private readonly ever = new Map<string, number>();
 
   /** Whether every open incident is on the roll: only then may somebody say that there is none. */
   complete = false;
@@ -16,7 +17,7 @@ export class Roll {
     this.reading = { told: new Set(), found: new Set() };
   }
 
-  /** A page of the reading. Gives those that nobody had heard of before. */
+  /** A page of the reading. Gives those that nobody had heard of before, or that alarm anew. */
   page(items: readonly Incident[]): Incident[] {
     const fresh: Incident[] = [];
     for (const incident of items) {
@@ -36,7 +37,7 @@ export class Roll {
     this.complete = true;
   }
 
-  /** What the stream says of an incident. True where it is one that nobody had heard of before. */
+  /** What the stream says of an incident. True where it is one that nobody had heard of before, or that alarms anew. */
   take(incident: Incident): boolean {
     this.reading?.told.add(incident.incident_id);
     return this.put(incident);
@@ -48,17 +49,17 @@ export class Roll {
 
   private put(incident: Incident): boolean {
     if (incident.kind === "canary") return false;
-    const fresh = incident.state === "open" && !this.ever.has(incident.incident_id);
+    const alarm = incident.alarmed_again_ms ?? 0;
+    const fresh = incident.state === "open" && alarm > (this.ever.get(incident.incident_id) ?? -1);
     if (incident.state === "open") this.open.set(incident.incident_id, incident);
     else this.open.delete(incident.incident_id);
     // An alias is the same incident under another id: it came to be known with it.
-    this.ever.add(incident.incident_id);
-    for (const alias of incident.aliases ?? []) this.ever.add(alias);
+    for (const id of [incident.incident_id, ...(incident.aliases ?? [])]) this.ever.set(id, Math.max(alarm, this.ever.get(id) ?? 0));
     if (this.ever.size > 50_000) this.forget();
     return fresh;
   }
 
   private forget(): void {
-    for (const id of [...this.ever]) if (!this.open.has(id)) this.ever.delete(id);
+    for (const id of [...this.ever.keys()]) if (!this.open.has(id)) this.ever.delete(id);
   }
 }

@@ -99,6 +99,17 @@ describe("what the wall watches", () => {
     expect(notice.value?.incidents.map((one) => one.incident_id)).toEqual(["new"]);
   });
 
+  it("says that one which it knows alarms anew, also one of a page that is still being read", async () => {
+    platform.open = many(600);
+    platform.gate = new Promise(() => undefined);
+    const { notice } = await begin();
+    const anew = { alarmed_again_ms: serverNow() + 1 };
+    Source.last.say("incident", incident({ incident_id: "i0", ...anew }));
+    Source.last.say("incident", incident({ incident_id: "i599", ...anew }));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(notice.value?.incidents.map((one) => one.incident_id)).toEqual(["i0", "i599"]);
+  });
+
   it("drops an incident that closes, and says nothing of a change of one that it knows", async () => {
     platform.open = many(2);
     const { incidents, notice } = await begin();

@@ -139,7 +139,7 @@ export function useWatch() {
   onScopeDispose(
     on("incident", (incident) => {
       // While the first reading lasts, an incident that nobody has read yet need not be new.
-      if (roll.take(incident) && (roll.complete || incident.received_ms > openedMs)) tell([incident]);
+      if (roll.take(incident) && (roll.complete || Math.max(incident.received_ms, incident.alarmed_again_ms ?? 0) > openedMs)) tell([incident]);
       draw();
       figuresSoon();
       promisesSoon();

@@ -1,11 +1,12 @@
 // @vitest-environment happy-dom
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { session } from "@/shared/session";
 import { NOW, Refused, stage, strike, until } from "../more/stage";
 import HandoverPage from "./Handover.vue";
 
 afterEach(() => {
   strike();
+  vi.restoreAllMocks();
   sessionStorage.clear();
 });
 
@@ -145,12 +146,11 @@ describe("a handover that is not signed yet", () => {
     expect(kept()).toBe(0);
   });
 
-  it("is gone when its writer signs out himself, wherever he does", async () => {
-    const on = await written();
-    await on.router.push("/desk/orders");
-    expect(kept()).toBe(1);
-    session.value = null;
-    await on.router.push("/signin");
-    expect(kept()).toBe(0);
+  it.each([[13, "8 栋停电"], [15, ""]])("after %d hours is: %s", async (hours, remarks) => {
+    await written();
+    const then = Date.now();
+    vi.spyOn(Date, "now").mockImplementation(() => then + hours * 3_600_000);
+    await again();
+    expect([text(), kept()]).toEqual([remarks, remarks === "" ? 0 : 1]);
   });
 });

@@ -77,6 +77,19 @@ describe("an export", () => {
     expect(on.says("已导出")).toBe(false);
   });
 
+  it("says so where what it asks could not be fetched, and asks for it anew when it is pressed again", async () => {
+    vi.doMock("./ExportAsk.vue", () => {
+      throw new TypeError("Failed to fetch dynamically imported module");
+    });
+    const on = await stage(Export, { about: "orders" }, {});
+    on.press("导出");
+    await until(() => expect(on.find("[role=alert]").textContent).toContain("导出窗口未能加载"));
+    vi.doUnmock("./ExportAsk.vue");
+    on.press("导出");
+    await until(() => expect(on.find(".el-dialog").textContent).toContain("导出抢修单"));
+    expect(document.querySelector("[role=alert]")).toBeNull();
+  });
+
   it("is offered where the lists are, to those who may", async () => {
     for (const [page, title, answers] of [
       [Incidents, "导出事件", {}],

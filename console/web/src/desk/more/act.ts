@@ -1,4 +1,5 @@
 // One act of a person: sent once however often the button is pressed, retried under the same key, its refusal kept to be shown.
+// A refusal that the retry of an earlier press meets may be as old as that press: the act is then asked for anew.
 
 import { shallowRef, type ShallowRef } from "vue";
 import { newKey, refusalOf, type Refusal } from "@/shared/api";
@@ -21,9 +22,15 @@ export function useAct(): Act {
     pending.value = true;
     refusal.value = null;
     const named = JSON.stringify(about);
-    if (kept?.about !== named) kept = { about: named, key: newKey() };
+    const earlier = kept?.about === named ? kept : null;
+    kept = earlier ?? { about: named, key: newKey() };
     try {
-      const answer = await send(kept.key);
+      const answer = await send(kept.key).catch((error: unknown) => {
+        if (earlier === null || refusalOf(error).status !== 409) throw error;
+        // What was refused moved nothing: it cannot come to be done twice.
+        kept = { about: named, key: newKey() };
+        return send(kept.key);
+      });
       kept = null;
       return answer;
     } catch (error) {

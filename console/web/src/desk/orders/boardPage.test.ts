@@ -89,6 +89,30 @@ describe("the work-order board", () => {
     expect(second?.key).toBe(first?.key);
   });
 
+  it("is another change once the order came back to the crew that it was sent on from", async () => {
+    const back = NOW + 60_000;
+    const answers = { "GET /board": board({ assigned: [order("QX-1", { assigned_ms: NOW })] }), "GET /crews": { items: [crew("C2", "free")], next: null }, "POST /orders/QX-1/reassign": new Refused(503, "station_away", "派单站暂不可用", "dispatch is away") };
+    const on = await stage(BoardPage, {}, answers, { rights: ["read", "assign"] });
+    for (const attempt of [1, 2]) {
+      await until(() => on.press("改派"));
+      await until(() => expect(on.find(".el-dialog").textContent).toContain("C2"));
+      on.find(".el-dialog [type=submit]").click();
+      await until(() => expect(on.to("POST /orders/QX-1/reassign")).toHaveLength(attempt));
+      await until(() => expect(on.find(".el-dialog [role=alert]").textContent).toContain("派单站暂不可用"));
+      on.press("取消");
+      await until(() => expect(document.querySelector(".el-dialog")).toBeNull());
+      const again = order("QX-2", { assigned_ms: back });
+      on.answer("GET /board", board({ assigned: [order("QX-1", { assigned_ms: back }), again] }));
+      on.tell("order", again);
+      await until(() => expect(on.says("QX-2")).toBe(true));
+      on.answer("GET /board", board({ assigned: [order("QX-1", { assigned_ms: back })] }));
+      on.tell("order", order("QX-1", { assigned_ms: back }));
+      await until(() => expect(on.says("QX-2")).toBe(false));
+    }
+    const [first, second] = on.to("POST /orders/QX-1/reassign");
+    expect(second?.key).not.toBe(first?.key);
+  });
+
   it("says so where dispatch gave it to another crew than the one that was chosen", async () => {
     const answers = { "GET /board": board({ assigned: [order("QX-1")] }), "GET /crews": { items: [crew("C2", "free")], next: null }, "POST /orders/QX-1/reassign": { request_id: "r", answer: { crew_id: "C7" } } };
     const on = await stage(BoardPage, {}, answers, { rights: ["read", "assign"] });

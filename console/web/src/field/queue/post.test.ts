@@ -47,6 +47,33 @@ describe("what the console's answer makes of an act", () => {
   });
 });
 
+describe("what an older page sent with another body under its key", () => {
+  const REUSED = { reason: "idempotency_key_reused", zh: "已用于另一个请求", en: "was used for another request" };
+  /** The console, which knows the key of the older page. */
+  const knows = (key: string, also: string | null = null): void =>
+    void vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+      asked.push({ url, init });
+      const its = (init.headers as Record<string, string>)["Idempotency-Key"];
+      return its === key || its === also ? Response.json(REUSED, { status: 422 }) : Response.json({ request_id: "r", answer: { again: true } });
+    });
+
+  it("is told under another key, always the same, with all that the station knows it by", async () => {
+    knows("key-1");
+    expect([await post(STEP, () => 9), await post(STEP, () => 9)]).toEqual([{ kind: "sent" }, { kind: "sent" }]);
+    expect(asked.map((_, at) => headersOf(at)["Idempotency-Key"])).toEqual(["key-1", "key-1/2", "key-1", "key-1/2"]);
+    expect(new Set(asked.map((each) => `${each.url} ${String(each.init.body)}`)).size).toBe(1);
+  });
+
+  it("is refused where that key is taken too, and a picture at once", async () => {
+    knows("key-1", "key-1/2");
+    expect(await post(STEP, () => 9)).toMatchObject({ kind: "refused", refused: { reason: REUSED.reason } });
+    asked.length = 0;
+    const photo = act(1, { what: "photo", picture: { bytes: new ArrayBuffer(3), type: "image/jpeg", place: null } });
+    expect(await post(photo, () => 9)).toMatchObject({ kind: "refused", refused: { reason: REUSED.reason } });
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe("what is sent", () => {
   it("is the step with its true time and who did it, under its key", async () => {
     console_(200, { request_id: "r", answer: {} });

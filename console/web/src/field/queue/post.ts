@@ -23,7 +23,7 @@ interface Asked {
 /** `broken`: breaks a picture off; a step always goes to its end. */
 export async function post(act: Act, nowMs: () => number, broken?: AbortSignal): Promise<Outcome> {
   try {
-    return await (act.requestId === null ? sendNow(act, broken) : askAgain(act.requestId, nowMs));
+    return await (act.requestId === null ? sendOnce(act, broken) : askAgain(act.requestId, nowMs));
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal.status === 0) return { kind: broken?.aborted ? "put_off" : "unreachable" };
@@ -41,6 +41,16 @@ export async function post(act: Act, nowMs: () => number, broken?: AbortSignal):
       kind: "refused",
       refused: { status: refusal.status, reason: refusal.reason, zh: refusal.zh, en: fields ? `${refusal.en} (${fields})` : refusal.en, atMs: nowMs() },
     };
+  }
+}
+
+/** A step that an older page sent, and heard no answer to, had another body under its key. By what was done, and when, the station knows it again. */
+async function sendOnce(act: Act, broken?: AbortSignal): Promise<Outcome> {
+  try {
+    return await sendNow(act, broken);
+  } catch (error) {
+    if (!isStep(act) || refusalOf(error).reason !== "idempotency_key_reused") throw error;
+    return await sendNow({ ...act, key: `${act.key}/2` }, broken);
   }
 }
 

@@ -63,6 +63,27 @@ describe("when gas leaks anew", () => {
     expect(button("已控制").disabled).toBe(true);
   });
 
+  it("what he has typed at the door and not yet entered is gone", async () => {
+    await show(Page);
+    write("门外读数", "1");
+    await nextTick();
+    await stands({ state: "on_site", leakMs: trueNow() });
+    expect([field("门外读数")?.value, button("确认读数").disabled]).toEqual(["", true]);
+  });
+
+  it("an older word that is read late clears nothing, nor does the leak that was known when it is read again", async () => {
+    const leakMs = trueNow() - MIN;
+    await stands({ state: "on_site", leakMs });
+    await outside("QX-1");
+    await show(Page);
+    await until(() => expect(field("室内读数")).not.toBeNull());
+    write("室内读数", "0.5");
+    for (const each of [leakMs - MIN, leakMs]) await stands({ state: "on_site", leakMs: each });
+    expect(field("室内读数")?.value).toBe("0.5");
+    await stands({ state: "on_site", leakMs: leakMs + 1 });
+    expect(field("室内读数")?.value).toBe("");
+  });
+
   it("the reading in its field is gone, while the page stays", async () => {
     await outside("QX-1");
     await show(Page);
