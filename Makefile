@@ -40,12 +40,11 @@ else
 	@exec $(BIN)/python -m pytest $(ARGS)
 endif
 
+# The types of the pages take as long as everything of Python: both at once, and either refuses.
 lint: setup
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m deploy.pages --check
+	@$(BIN)/python -m deploy.pages --check & pages=$$!; \
+	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/lint-imports; python=$$?; \
+	wait $$pages && exit $$python
 
 bench: setup
 	@exec $(BIN)/python -m benchmarks $(ARGS)

@@ -448,6 +448,7 @@ async def test_an_incident_opened_anew_by_a_life_that_never_met_the_database_joi
     await town.start()
     detector, meter = town.home(1)
     stored = await handled(town, 1, detector, meter)
+    await until(lambda: town.line.ledger.depth == 0, "everything is written")
     (before,) = await town.rows("SELECT * FROM incidents")
     await town.stop()
     assert town.state is not None

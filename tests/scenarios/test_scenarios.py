@@ -18,8 +18,8 @@ from simulator.scenarios import load, names
 
 _AT_ONCE = 3
 
-RED = ("no-local-linkage", "nobody-answers", "noisy-sensor", "single-leak", "telemetry-only-leak", "two-lanes")
-"""Played with their broken setting as well: the five that the loop began with, and a quick one. Their files say what it breaks."""
+RED = ("no-local-linkage", "nobody-answers", "noisy-sensor", "single-leak", "telemetry-only-leak")
+"""Played with their broken setting as well: the five that the loop began with. Their files say what it breaks."""
 
 WHOLE = the_plays((), short=True, broken=False)
 PLAYS = [*WHOLE, *(Play(name, broken=True) for name in RED)]
