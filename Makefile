@@ -35,7 +35,7 @@ ifeq ($(ARGS),)
 	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser --ignore tests/timescale
 	@$(BIN)/python -m pytest tests/scenarios
 	@$(BIN)/python -m tests.browser.chromium
-	@exec $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+	@exec $(BIN)/python -m pytest -n 3 --dist worksteal tests/browser
 else
 	@exec $(BIN)/python -m pytest $(ARGS)
 endif

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from deploy.terminal import Language
 
@@ -21,6 +21,8 @@ UNDER_FIRE = ("storm-50", ("--kill", "line,dispatch,voice,console,broker,postgre
 """Played once more with these arguments: every part is killed at random all through it."""
 
 _LIMIT_S = 3_600.0
+_START_TRIES = 3
+_START_PAUSE_S = 1.0
 _MANY = 10
 _FIGURES = ("T2_T3", "T2_T6a", "T2_T8")
 
@@ -159,7 +161,11 @@ class Plays:
     def _wait(self, command: Sequence[str], log: Path) -> int:
         if self._stopped.is_set():
             return 130
-        with log.open("w", encoding="utf-8") as into, subprocess.Popen(command, stdout=into, stderr=into, text=True) as child:
+        with log.open("w", encoding="utf-8") as into:
+            child = self._started(command, into)
+        if child is None:
+            return 127
+        with child:
             with self._lock:
                 self._children.add(child)
             try:
@@ -170,6 +176,18 @@ class Plays:
             finally:
                 with self._lock:
                     self._children.discard(child)
+
+    def _started(self, command: Sequence[str], into: IO[str]) -> "subprocess.Popen[str] | None":
+        """The process; None where the machine refuses it again and again. A machine that is full of other plays may do so for a moment."""
+        for tried in range(1, _START_TRIES + 1):
+            try:
+                return subprocess.Popen(command, stdout=into, stderr=into, text=True)
+            except OSError as error:
+                into.write(f"could not be started: {error}\n")
+                self.on_line(f"无法启动（第 {tried} 次）：{error}", f"could not be started (try {tried}): {error}")
+            if tried == _START_TRIES or self._stopped.wait(_START_PAUSE_S):
+                break
+        return None
 
 
 def said(played: Played, language: Language) -> str:

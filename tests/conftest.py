@@ -25,6 +25,11 @@ LONGEST: Final = (
     "tests/console/test_contract.py",
     "tests/alarm_engine/test_machine.py",
     "tests/deploy/test_up.py",
+    "tests/browser/test_operators.py::test_a_leak_is_followed",
+    "tests/browser/test_every_dialog.py::test_every_dialog",
+    "tests/browser/test_every_step.py",
+    "tests/browser/test_every_page.py::test_every_page",
+    "tests/browser/test_fresh.py::test_every_page",
 )
 """How the names of the tests begin that take ten seconds and more, the longest first: one that begins last is waited for alone."""
 

@@ -16,9 +16,10 @@ from deploy.embedded.account import Say, silence
 from deploy.embedded.packages import Packages, available, install, library_folders
 
 CACHE: Final = Path(__file__).resolve().parents[2] / ".cache" / "chromium"
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PACKAGES: Final = ("chromium", "fonts-wqy-microhei")
-_PROGRAM: Final = Path("usr/lib/chromium/chromium")
+# The shell is Chromium without a browser's window, which nobody looks at here: the browser tests take a quarter less time with it.
+NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_PACKAGES: Final = ("chromium-headless-shell", "fonts-wqy-microhei")
+_PROGRAM: Final = Path("usr/lib/chromium/chromium-headless-shell")
 _TOGETHER: Final = 20
 _SECONDS: Final = 60.0
 _FETCH_SECONDS: Final = 600.0
@@ -69,7 +70,7 @@ def _installed(say: Say) -> bool:
     """Whether root could install what could not be unpacked."""
     if os.geteuid() != 0 or not available():
         return False
-    say("解包未成，改用 apt-get install chromium …", "that did not work; trying apt-get install chromium ...")
+    say("解包未成，改用 apt-get install chromium-headless-shell …", "that did not work; trying apt-get install chromium-headless-shell ...")
     return install(*_PACKAGES) and any(map(shutil.which, NAMES))
 
 

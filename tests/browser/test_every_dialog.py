@@ -134,6 +134,14 @@ def test_every_dialog_is_worked_by_keyboard_and_leads_back(
     assert found == {}
 
 
+def dialog_of(page: Page, button: re.Pattern[str]) -> Locator:
+    """The dialog that a button opens, once it has taken the focus: until then it may take it from what is pressed in it."""
+    page.get_by_role("button", name=button).press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(":focus")).to_have_count(1)
+    return dialog
+
+
 def told_once(page: Page, language: str, back: re.Pattern[str]) -> tuple[str, list[str]]:
     """The secret that stands in a dialog, and what is wrong with that; it is put away on purpose, and leads to the button ``back``."""
     dialog = page.get_by_role("dialog")
@@ -173,12 +181,10 @@ def test_what_is_told_once_stands_until_it_is_put_away_and_the_link_sets_a_passw
     page = seat("supervisor", "engineer", path="/admin/users", language=language)
     page.emulate_media(reduced_motion="reduce")
     found: dict[str, list[str]] = {}
-    page.get_by_role("button", name=CHANGE).press("Enter")
-    page.get_by_role("dialog").get_by_role("button", name=MAKE_LINK).press("Enter")
+    dialog_of(page, CHANGE).get_by_role("button", name=MAKE_LINK).press("Enter")
     link, found["password link"] = told_once(page, language, CHANGE)
     page.goto(f"{console.url}/admin/tokens")
-    page.get_by_role("button", name=NEW_TOKEN).press("Enter")
-    page.get_by_role("dialog").get_by_role("textbox").fill("gis")
+    dialog_of(page, NEW_TOKEN).get_by_role("textbox").fill("gis")
     page.keyboard.press("Enter")
     token, found["token"] = told_once(page, language, NEW_TOKEN)
     assert token.startswith("gs_")

@@ -127,3 +127,16 @@ def test_every_page_that_the_stream_feeds_says_it_too_and_so_does_the_phone(cons
             expect(screens[paths.index(path)].page.get_by_text("已接单，前往现场").first).to_be_visible()
         for screen in screens[len(paths) :]:
             expect(screen.page.get_by_text("已接单，前往现场").first).to_be_visible()
+
+
+def test_a_page_that_cannot_be_loaded_says_so_and_is_loaded_anew(seat: Seat) -> None:
+    page = seat("operator", path="/desk", language="en", expected=("/assets/",))
+    expect(page.locator(".live").first).to_have_attribute("data-state", "live")
+    page.route("**/assets/*", lambda route: route.abort())
+    page.get_by_role("link", name="Crews").click()
+    anew = page.get_by_role("alert").get_by_role("link", name="Load it again")
+    expect(anew).to_be_visible()
+    page.unroute("**/assets/*")
+    anew.click()
+    expect(page.get_by_role("heading", name="Crews", level=1)).to_be_visible()
+    expect(anew).to_have_count(0)

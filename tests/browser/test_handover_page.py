@@ -6,14 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Seat
-from tests.browser.test_every_page import a_working_day, complaints
+from tests.browser.test_every_page import EACH_ONCE, a_working_day, complaints
 from tests.console.stage import T0, Records, Served
 
 SIGNED = {"zh": "没有逐项指定的，负责人：", "en": "Owner of those not named one by one:"}
 
 
-@pytest.mark.parametrize("width", ["phone", "desk"])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "width"), EACH_ONCE)
 def test_a_handover_with_one_of_everything_keeps_nobody_out(
     language: str, width: str, records: Records, console: Served, seat: Seat
 ) -> None:

@@ -90,7 +90,7 @@ def test_what_is_missing_is_all_that_is_needed_and_not_installed(package: Packag
 def test_the_browser_is_unpacked_with_its_libraries_and_the_font(package: Package, tmp_path: Path) -> None:
     package("libpaint7", **{"usr/lib/x86_64-linux-gnu/libpaint.so.7": ""})
     package("fonts-wqy-microhei", **{"usr/share/fonts/hei.ttc": ""})
-    package("chromium", needs="libpaint7", **{"usr/lib/chromium/chromium": BROWSER})
+    package("chromium-headless-shell", needs="libpaint7", **{"usr/lib/chromium/chromium-headless-shell": BROWSER})
     cache, said = tmp_path / "cache" / "chromium", list[str]()
     with pytest.raises(UserError):
         chromium_program.find(cache)
@@ -107,7 +107,7 @@ def test_the_browser_is_unpacked_with_its_libraries_and_the_font(package: Packag
 def test_a_browser_that_no_longer_starts_is_unpacked_anew(package: Package, tmp_path: Path) -> None:
     package("libpaint7", **{"usr/lib/x86_64-linux-gnu/libpaint.so.7": ""})
     package("fonts-wqy-microhei", **{"usr/share/fonts/hei.ttc": ""})
-    package("chromium", needs="libpaint7", **{"usr/lib/chromium/chromium": BROWSER})
+    package("chromium-headless-shell", needs="libpaint7", **{"usr/lib/chromium/chromium-headless-shell": BROWSER})
     cache, said = tmp_path / "cache" / "chromium", list[str]()
     chromium_program.obtain(cache)
     (cache / "usr/lib/x86_64-linux-gnu/libpaint.so.7").unlink()

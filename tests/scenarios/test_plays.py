@@ -1,11 +1,13 @@
 """Many plays and their table: what counts as it should, and how it is shown."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import UserError
-from deploy.plays import UNDER_FIRE, Play, Played, result_table, the_plays
+from deploy.plays import UNDER_FIRE, Play, Played, Plays, result_table, the_plays
 
 FIGURES = {
     "T2_T3": {"p50": 1.0, "p99": 1.0, "longest": 1.0, "count": 1},
@@ -95,3 +97,28 @@ def test_what_is_played() -> None:
     assert Play("storm-1000") not in the_plays((), short=True, broken=False)
     with pytest.raises(UserError, match="no scenario earthquake"):
         the_plays(("earthquake",), short=False, broken=False)
+
+
+def test_a_play_that_the_machine_refuses_for_a_moment_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late, lines = tmp_path / "late", list[str]()
+
+    def said(zh: str, en: str) -> None:
+        lines.append(en)
+        if "could not be started" in en:
+            late.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+            late.chmod(0o755)
+
+    monkeypatch.setattr(sys, "executable", str(late))
+    (play,) = Plays(tmp_path, said, jobs=1).run([Play("single-leak")])
+    assert play.status == 1
+    assert sum("could not be started" in line for line in lines) == 1
+
+
+def test_a_play_that_cannot_be_begun_says_why_and_is_not_as_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    monkeypatch.setattr("deploy.plays._START_PAUSE_S", 0.0)
+    lines: list[str] = []
+    (play,) = Plays(tmp_path, lambda zh, en: lines.append(en), jobs=1).run([Play("single-leak", broken=True)])
+    assert (play.status, play.as_it_should) == (127, False)
+    assert "No such file" in play.said
+    assert lines[-1].startswith("[1/1] single-leak --broken: no report (exit status 127)")

@@ -16,7 +16,7 @@ import pytest
 from deploy.plays import UNDER_FIRE, Play, Played, Plays, result_table, the_plays
 from simulator.scenarios import load, names
 
-_AT_ONCE = 3
+_AT_ONCE = 4
 
 RED = ("no-local-linkage", "nobody-answers", "noisy-sensor", "single-leak", "telemetry-only-leak")
 """Played with their broken setting as well: the five that the loop began with. Their files say what it breaks."""

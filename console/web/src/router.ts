@@ -5,6 +5,7 @@ import { createRouter, createWebHistory, type RouteLocationResolved, type RouteR
 import { refusalOf, type Refusal } from "./shared/api";
 import { unattended } from "./shared/attendance";
 import { language, t } from "./shared/i18n";
+import { missing } from "./shared/missing";
 import { fieldOnly, may, readSession, signedOutTo } from "./shared/session";
 import "./shared/routes";
 import signin from "./signin/routes";
@@ -56,6 +57,13 @@ export function titled(): void {
   document.title = count + (title ? `${t(title)} · ` : "") + t("shell.product");
 }
 router.afterEach(titled);
+
+router.onError((_error, to) => {
+  if (missing.value !== null) missing.value = to.fullPath;
+});
+router.afterEach((_to, _from, failure) => {
+  if (!failure) missing.value = null;
+});
 watch([wanting, language], titled);
 
 /** What stands above every page of the desk. */

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ask, carry, get, post, Refusal, refusalOf } from "./api";
+import { ask, carry, get, post, Refusal, refusalOf, remove } from "./api";
 
 interface Asked {
   path: string;
@@ -86,7 +86,7 @@ describe("refusals", () => {
   });
 });
 
-describe("a reading that hangs", () => {
+describe("a request that hangs", () => {
   /** As a browser: a request that nobody answers ends when it is told to. */
   const hangs = (init: RequestInit): Promise<never> =>
     new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error)));
@@ -108,6 +108,14 @@ describe("a reading that hangs", () => {
     const refusal = get("/incidents").catch(refusalOf);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(await refusal).toMatchObject({ status: 0, reason: "no_answer" });
+  });
+
+  it("ends too where it is a change, which may have been done all the same", async () => {
+    vi.stubGlobal("fetch", (_: string, init: RequestInit) => hangs(init));
+    const refusals = Promise.all([post("/incidents"), ask("/homes/home-0001/close-valve"), remove("/tokens/t1")].map((sent) => sent.catch(refusalOf)));
+    await vi.advanceTimersByTimeAsync(20_000);
+    const en = "the platform has not answered for 20 s: whether it was done is not known, look before you try again";
+    expect(await refusals).toMatchObject(Array(3).fill({ status: 0, reason: "no_answer", en }));
   });
 
   it("is ended sooner by whoever asked", async () => {

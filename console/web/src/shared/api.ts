@@ -1,8 +1,8 @@
 // Speaks HTTP with the console: JSON, the session's CSRF value, an idempotency key on every change, refusals as one type.
 //
-//   get<T>(path, query?)        reads;  path is below /api/v1, e.g. get<Page<Incident>>("/incidents", { state: "open" });
-//                               what is not there whole after 20 s is a Refusal, so that nobody waits behind it for ever
+//   get<T>(path, query?)        reads;  path is below /api/v1, e.g. get<Page<Incident>>("/incidents", { state: "open" })
 //   post / patch / remove       change; every call is one act: a retry of the same act passes the same `key`
+//                               of all: what is not answered whole after 20 s is a Refusal, so that nobody waits behind it for ever
 //   ask<T>(path, body?)         a POST that a station answers: waits also where the console said "not answered yet" (202)
 //   Refusal                     whatever went wrong, with a sentence in both languages that may be shown to a person
 //   refusalOf(error)            any thrown thing as a Refusal
@@ -31,7 +31,7 @@ interface Problem {
 }
 
 const BASE = "/api/v1";
-const READ_WAIT_MS = 20_000;
+const ANSWER_WAIT_MS = 20_000;
 const STATION_WAIT_MS = 20_000;
 const STATION_POLL_MS = 700;
 
@@ -127,25 +127,30 @@ async function read<T>(response: Response): Promise<T> {
   return (await response.json()) as T;
 }
 
-async function change<T>(method: string, path: string, body: unknown, options: Options): Promise<{ status: number; data: T }> {
-  const response = await send(path, {
-    method,
-    headers: { Accept: "application/json", ...changeHeaders(options.key), ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-    signal: options.signal,
-  });
-  return { status: response.status, data: await read<T>(response) };
+/** What `asking` gives within 20 s; else a Refusal, with these words more. */
+async function inTime<T>(given: AbortSignal | undefined, asking: (signal: AbortSignal) => Promise<T>, zh = "", en = ""): Promise<T> {
+  const late = deadline(ANSWER_WAIT_MS);
+  try {
+    return await asking(either(given, late));
+  } catch (error) {
+    if (!late.aborted || given?.aborted === true || (error instanceof Refusal && error.status !== 0)) throw error;
+    throw new Refusal(0, "no_answer", `平台 20 秒内没有答复${zh}`, `the platform has not answered for 20 s${en}`);
+  }
+}
+
+function change<T>(method: string, path: string, body: unknown, options: Options): Promise<{ status: number; data: T }> {
+  const headers = { Accept: "application/json", ...changeHeaders(options.key), ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+  const init = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  const sent = async (signal: AbortSignal) => {
+    const response = await send(path, { ...init, signal });
+    return { status: response.status, data: await read<T>(response) };
+  };
+  // Whether it was done is not known; whoever tries again with the same key does nothing twice.
+  return inTime(options.signal, sent, "：不知道是否已执行，请核对后再试", ": whether it was done is not known, look before you try again");
 }
 
 export async function get<T>(path: string, query: Query = {}, options: { signal?: AbortSignal } = {}): Promise<T> {
-  const late = deadline(READ_WAIT_MS);
-  try {
-    return await read<T>(await send(addressOf(path, query), { headers: { Accept: "application/json" }, signal: either(options.signal, late) }));
-  } catch (error) {
-    const given = options.signal?.aborted === true || (error instanceof Refusal && error.status !== 0);
-    if (!late.aborted || given) throw error;
-    throw new Refusal(0, "no_answer", "平台 20 秒内没有答复", "the platform has not answered for 20 s");
-  }
+  return inTime(options.signal, async (signal) => read<T>(await send(addressOf(path, query), { headers: { Accept: "application/json" }, signal })));
 }
 
 export async function post<T>(path: string, body: unknown = {}, options: Options = {}): Promise<T> {
