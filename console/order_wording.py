@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from console.phrases import Detail, Sentence, bilingual, by, capital, named, number, unknown, with_reason
-from console.vocabulary import CLEARINGS, ORDER_KINDS, PROOFS, REFUSALS, REPAIR_CAUSES, VALVE_KNOWLEDGE, Words, said
+from console.vocabulary import ORDER_KINDS, REFUSALS, REPAIR_CAUSES, Words, known_of_valve, said
 
 
 def _order_created(_: str, detail: Detail) -> Words:
@@ -32,13 +32,8 @@ def _waits(_: str, detail: Detail) -> Words:
 
 
 def _valve_news(_: str, detail: Detail) -> Words:
-    told = [said(VALVE_KNOWLEDGE, detail.get("valve"))]
-    told += [said(PROOFS, detail["proof"])] if detail.get("proof") not in (None, "none") else []
-    told += [said(CLEARINGS, detail["clearing"])] if detail.get("clearing") not in (None, "unknown") else []
-    return Words(
-        zh=f"抢修单上的阀门状态：{'；'.join(words.zh for words in told)}",
-        en=f"Valve, as the order says: {'; '.join(words.en for words in told)}",
-    )
+    told = known_of_valve(detail.get("valve"), detail.get("proof"), detail.get("clearing"))
+    return Words(zh=f"抢修单上的阀门状态：{told.zh}", en=f"Valve, as the order says: {told.en}")
 
 
 def _made_safe(actor: str, detail: Detail) -> Words:

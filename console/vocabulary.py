@@ -224,3 +224,11 @@ def said(table: Mapping[str, Words], code: str | None) -> Words:
     if code is None:
         return Words(zh="不明", en="not known")
     return table.get(code) or Words(zh=code, en=code.replace("_", " "))
+
+
+def known_of_valve(valve: str | None, proof: str | None, clearing: str | None) -> Words:
+    """What is known of a valve in one line: reported, seen to hold, and whether the room clears; unknown parts are left out."""
+    told = [said(VALVE_KNOWLEDGE, valve)]
+    told += [said(PROOFS, proof)] if proof not in (None, "none") else []
+    told += [said(CLEARINGS, clearing)] if clearing not in (None, "unknown") else []
+    return Words(zh="；".join(words.zh for words in told), en="; ".join(words.en for words in told))

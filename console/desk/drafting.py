@@ -21,7 +21,7 @@ from console.desk.handover_document import (
 )
 from console.desk.remarks_rows import of_remark
 from console.store import Row, Store
-from console.vocabulary import HOLDS, INCIDENT_KINDS, ORDER_STATES, TASK_KINDS, VALVE_CAUSES, VALVE_KNOWLEDGE, Words, said
+from console.vocabulary import HOLDS, INCIDENT_KINDS, ORDER_STATES, TASK_KINDS, VALVE_CAUSES, Words, known_of_valve, said
 from core.registry.address import address
 
 _SHIFT_MS: Final = 12 * 3_600_000
@@ -96,7 +96,7 @@ def _incident(row: Row) -> OpenIncident:
         incident_id=str(row["incident_id"]),
         home_id=row["home_id"],
         kind_words=said(INCIDENT_KINDS, row["kind"]),
-        valve_words=said(VALVE_KNOWLEDGE, row["valve"]),
+        valve_words=known_of_valve(row["valve"], row["proof"], row["clearing"]),
         received_ms=row["received_ms"],
         seen_by=row["seen_by"],
         order_no=row["order_no"],

@@ -37,7 +37,7 @@ class OpenIncident(Handed):
     kind_words: Words
     address_zh: str
     address_en: str
-    valve_words: Words
+    valve_words: Words = Field(description="what is known of its valve: reported, seen to hold, whether the room clears")
     received_ms: int = Field(description=_MS)
     seen_by: str | None = Field(description="who acknowledged it first")
     order_no: str | None

@@ -15,7 +15,7 @@ TOLD_PLACE: Final[LiteralString] = """CASE WHEN i.home_id IS NULL AND i.kind = '
 """Where the hotline was told that gas smells, of an incident without a home."""
 
 INCIDENTS: Final[LiteralString] = f"""
-    SELECT i.incident_id, i.kind, i.home_id, i.place, i.home, i.valve, i.received_ms, {TOLD_PLACE} AS told_place,
+    SELECT i.incident_id, i.kind, i.home_id, i.place, i.home, i.valve, i.proof, i.clearing, i.received_ms, {TOLD_PLACE} AS told_place,
            (SELECT r.display FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge'
               AND r.alarm_ms >= coalesce({alarmed_again_ms("i")}, 0)
             ORDER BY r.at_ms, r.remark_id LIMIT 1) AS seen_by,

@@ -30,7 +30,7 @@ async def desk(database: str, records: Records) -> AsyncIterator[Desk]:
 def _shift(records: Records) -> tuple[str, str]:
     """An open incident and an open task, with everything around them; their keys."""
     records.home(1)
-    incident = records.incident(1, home=HOME, proof="not_yet", proof_due_ms=T0 + 500)
+    incident = records.incident(1, home=HOME, valve="reported_closed", proof="not_yet", proof_due_ms=T0 + 500, clearing="not_clearing")
     records.order(incident, state="no_access", revisit_due_ms=T0 + 100, place={**HOME})
     records.incident(2, home=HOME, home_id=None, place="closed", state="closed")
     records.incident(3, kind="canary", home_id=None, place="CANARY")
@@ -58,6 +58,10 @@ async def test_the_draft_holds_everything_that_is_open(desk: Desk, records: Reco
         (incident, "李值班", "QX-260402-0001", None)
     ]
     assert draft["incidents"][0]["address_zh"] == HOME["address_zh"]
+    assert draft["incidents"][0]["valve_words"] == {
+        "zh": "表端报告：已切断；尚不能证明关严；室内浓度没有下降",
+        "en": "the meter reports the valve closed; not yet provable; the methane in the room does not fall",
+    }
     assert [(each["thing"], each["words"]["zh"], each["address_zh"]) for each in draft["tasks"]] == [
         (task, "住户需要帮助：请立即联系", "芙蓉区 云栖花园 3栋 2单元 501室")
     ]

@@ -4703,6 +4703,7 @@ export interface components {
             address_zh: string;
             /** Address En */
             address_en: string;
+            /** @description what is known of its valve: reported, seen to hold, whether the room clears */
             valve_words: components["schemas"]["Words"];
             /**
              * Received Ms

@@ -11,6 +11,11 @@ const hold = (why: string) => ({
   lifted_why: why, in_force: false,
 });
 
+it("says since when one is in force, with a space between its name and the time", async () => {
+  await stage(Holds, { homeId: "H1", district: "430102", holds: [{ ...hold(""), lifted_ms: null, lifted_by: null, lifted_why: null, in_force: true }] }, {}, { rights: ["read"] });
+  await until(() => expect(document.querySelector("li")?.textContent).toMatch(/^■ 安全 \d\d:\d\d:\d\d/));
+});
+
 it("says why a hold was lifted in words, and what a person wrote as it stands", async () => {
   const whys = ["closed_without_gas", "order archived", "credit 20.00", "passed on to 0b7d7bb4-8a43-4c5e-9c29-6f1a2b3c4d5e", "立管已修好 / riser repaired", "W-7"];
   await stage(Holds, { homeId: "H1", district: "430102", holds: whys.map(hold) }, {}, { rights: ["read"] });
