@@ -51,7 +51,8 @@ class Openings:
         state.down.station(order)
         incident.told = incident.facts
         rows.outbox.append(outbox_row(order))
-        rows.events.append(event(incident_key, order.at_ms, "order_sent", order=order.order_kind))
+        known = order.home is not None and bool(order.home.contacts)
+        rows.events.append(event(incident_key, order.at_ms, "order_sent", order=order.order_kind, call=order.call and known))
         incident.said_again = state.clock.monotonic()
         state.take_open(incident)
         if incident.kind in HELD_KINDS and incident.place in state.registry.homes:

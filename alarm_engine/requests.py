@@ -129,7 +129,18 @@ class Requests:
             meter_id=meter.device_id if meter is not None else None,
         )
         rows = Rows(
-            events=[event(key, now_ms, "opened", actor=actor, kind="hotline_report", note=body.get("note"), place=body.get("place"))]
+            events=[
+                event(
+                    key,
+                    now_ms,
+                    "opened",
+                    actor=actor,
+                    kind="hotline_report",
+                    note=body.get("note"),
+                    place=body.get("place"),
+                    caller_phone=caller,
+                )
+            ]
         )
         engine.start(incident, close, rows, None, now_ms, caller)
         return {"incident_id": str(key), "already_open": False, "closing": close is not None}
@@ -139,7 +150,19 @@ class Requests:
         engine, state = self._engine, self._engine.state
         now_ms = state.clock.now_ms()
         before.last_leak_ms = now_ms
-        rows = Rows(events=[event(before.incident_id, now_ms, "leak_again", actor=actor, hotline=True, note=body.get("note"))])
+        rows = Rows(
+            events=[
+                event(
+                    before.incident_id,
+                    now_ms,
+                    "leak_again",
+                    actor=actor,
+                    hotline=True,
+                    note=body.get("note"),
+                    caller_phone=body.get("caller_phone"),
+                )
+            ]
+        )
         opening = before.opening is not None and before.opening.under_way
         awaited = before.close is not None and before.close.under_way
         wanted = body.get("close", True) and not (before.is_closed or awaited)

@@ -19,15 +19,16 @@ LATE_MS: Final = 60_000
 _SHANGHAI = timedelta(hours=8)
 
 
-def _opened(_: str, detail: Detail) -> Words:
+def _opened(actor: str, detail: Detail) -> Words:
     kind = detail.get("kind") or "leak"
     zh, en = methane(detail)
     if kind == "hotline_report":
         place = f"：{detail['place']}" if detail.get("place") else ""
         note_zh, note_en = reason({"note": detail.get("note")})
+        who, (from_zh, from_en) = named(actor), _caller(detail)
         return Words(
-            zh=f"95158 热线接到燃气泄漏报告{place}{note_zh}",
-            en=f"The 95158 hotline took a report of a gas smell{place.replace('：', ': ')}{note_en}",
+            zh=f"{who.zh}：95158 热线接到燃气泄漏报告{place}{note_zh}{from_zh}",
+            en=f"{capital(who.en)}: the 95158 hotline took a report of a gas smell{place.replace('：', ': ')}{note_en}{from_en}",
         )
     if kind == "past_leak":
         return Words(
@@ -63,15 +64,24 @@ def _valve_opened(_: str, detail: Detail) -> Words:
     return Words(zh="现场人员在表前按键确认，阀门已打开", en="The valve was opened, confirmed by a person at the meter")
 
 
-def _leak_again(_: str, detail: Detail) -> Words:
+def _leak_again(actor: str, detail: Detail) -> Words:
     if detail.get("hotline"):
         note_zh, note_en = reason({"note": detail.get("note")})
-        return Words(zh=f"95158 热线再次接到该处报告{note_zh}", en=f"The 95158 hotline took another report of this place{note_en}")
+        who, (from_zh, from_en) = named(actor), _caller(detail)
+        return Words(
+            zh=f"{who.zh}：95158 热线再次接到该处报告{note_zh}{from_zh}",
+            en=f"{capital(who.en)}: the 95158 hotline took another report of this place{note_en}{from_en}",
+        )
     zh, en = methane(detail)
     return Words(
-        zh=f"再次收到泄漏报警{'：' + zh if zh else ''}；此前的严密性试验作废",
+        zh=f"再次收到泄漏报警{'：' + zh if zh else ''}；此前若有合格的严密性试验，一律作废",
         en=f"Leak alarm again{': ' + en if en else ''}; any passed tightness test is void",
     )
+
+
+def _caller(detail: Detail) -> tuple[str, str]:
+    phone = detail.get("caller_phone")
+    return (f"；来电号码 {phone}", f"; the caller's number: {phone}") if phone else ("", "")
 
 
 def _close_sent(_: str, detail: Detail) -> Words:
@@ -98,6 +108,11 @@ def _reported_closed(_: str, detail: Detail) -> Words:
 def _order_sent(_: str, detail: Detail) -> Words:
     kind = detail.get("order") or "emergency"
     if kind in {"emergency", "canary"}:
+        if detail.get("call") is False:
+            return Words(
+                zh="已交给调度：建单、派单同时开始；没有可拨打的联系人",
+                en="Handed to dispatch: order and crew start together; nobody is known to be called",
+            )
         return Words(zh="已交给调度：建单、派单、电话通知同时开始", en="Handed to dispatch: order, crew and call start together")
     words = said(ORDER_KINDS, kind)
     return Words(zh=f"已交给调度：建立{words.zh}", en=f"Handed to dispatch: {words.en}")
@@ -228,12 +243,12 @@ def _lifted_why(why: object) -> tuple[str, str]:
 
 def _hold_set(_: str, detail: Detail) -> Words:
     hold, (why_zh, why_en) = _hold(detail), reason({"note": detail.get("why")})
-    return Words(zh=f"阀门锁定{hold.zh}{why_zh}", en=f"The valve is held closed{hold.en}{why_en}")
+    return Words(zh=f"阀门保持切断{hold.zh}{why_zh}", en=f"The valve is held closed{hold.en}{why_en}")
 
 
 def _hold_lifted(actor: str, detail: Detail) -> Words:
     hold, (why_zh, why_en), who = _hold(detail), _lifted_why(detail.get("why")), named(actor)
-    return Words(zh=f"{who.zh}：解除阀门锁定{hold.zh}{why_zh}", en=capital(f"{who.en} lifted a hold on the valve{hold.en}{why_en}"))
+    return Words(zh=f"{who.zh}：解除阀门保持{hold.zh}{why_zh}", en=capital(f"{who.en} lifted a hold on the valve{hold.en}{why_en}"))
 
 
 def _meter_exchanged(_: str, detail: Detail) -> Words:

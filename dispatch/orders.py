@@ -37,6 +37,7 @@ _LEAK_VOIDS: Final = (
     "restored_ms",
     "archived_ms",
 )
+_NOT_AWAITED: Final[dict[OrderEvent, str]] = {"accept": "已接单 / accepted", "reassign": "已从该抢修队收回 / taken back from that crew"}
 _CREW_LEAVES: Final = ("crew_id", "technician_id", "distance_m", "assigned_ms", "accepted_ms", "on_site_ms")
 
 
@@ -101,6 +102,11 @@ async def move(
         return following
     await change(connection, order["order_id"], {**(changes or {}), "state": following})
     await step(connection, order, event, following, actor, now_ms, detail or {})
+    if (note := _NOT_AWAITED.get(event)) is not None:
+        # Nobody has to urge a crew that has accepted, or that it was taken from.
+        await connection.execute(
+            orders_sql.END_NOT_ACCEPTED, {"order_id": order["order_id"], "now_ms": now_ms, "done_by": ACTOR, "note": note}
+        )
     return following
 
 

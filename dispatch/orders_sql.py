@@ -136,6 +136,11 @@ WHERE state = 'assigned' AND archived_ms IS NULL AND kind <> 'canary' AND assign
 LIMIT 500
 """
 
+END_NOT_ACCEPTED: Final = """
+UPDATE tasks SET done_ms = %(now_ms)s, done_by = %(done_by)s, note = %(note)s
+WHERE kind = 'not_accepted' AND done_ms IS NULL AND incident_id = (SELECT w.incident_id FROM work_orders w WHERE w.order_id = %(order_id)s)
+"""
+
 ASSIGNED: Final = """
 SELECT w.order_id, w.crew_id, coalesce(c.shift_start, '') AS shift_start, coalesce(c.shift_end, '') AS shift_end,
        c.crew_id IS NOT NULL AND c.retired_at IS NULL AS in_service,

@@ -41,7 +41,7 @@ FIGURES = f"""
 # How far each open incident has come, by the order that works it, under whatever id of the incident that was made.
 STEPS = f"""
     WITH opened AS MATERIALIZED (
-        SELECT i.incident_id, i.received_ms, i.valve,
+        SELECT i.incident_id, i.received_ms, i.kind, i.valve,
                (SELECT max(r.alarm_ms) FROM incident_remarks r WHERE r.incident_id = i.incident_id AND r.kind = 'acknowledge') AS seen_ms
         FROM incidents i WHERE i.state = 'open' AND i.kind <> 'canary' AND {incident_in_scope("i")}),
     worked AS (
@@ -57,7 +57,9 @@ STEPS = f"""
                     WHEN w.state = 'on_site' THEN 'on_site'
                     WHEN opened.valve IN ('commanded', 'accepted', 'no_answer', 'refused', 'travel_time_over', 'gas_still_flows')
                         THEN 'closing'
-                    ELSE 'crew_under_way' END AS step
+                    WHEN w.state NOT IN ('created', 'waiting') THEN 'crew_under_way'
+                    WHEN opened.kind IN ('unknown_sender', 'garbled_alarm') THEN 'unplanned'
+                    ELSE 'crew_wanted' END AS step
         FROM opened LEFT JOIN worked USING (incident_id) LEFT JOIN work_orders w USING (order_id)
         ORDER BY opened.incident_id, (w.kind = 'emergency') DESC NULLS LAST, w.created_ms)
     SELECT step, count(*) AS incidents,
@@ -75,7 +77,9 @@ class Steps(BaseModel):
     """Open incidents by how far they have come; each is counted once."""
 
     closing: int = Field(0, description="the valve is not yet reported closed, and nobody is on site")
-    crew_under_way: int = Field(0, description="the valve is closed or there is none, and a crew is wanted or on its way")
+    crew_wanted: int = Field(0, description="the valve is closed or there is none, and no crew is given yet")
+    unplanned: int = Field(0, description="the same, where no crew is sent until a person plans it: an unknown sender, a garbled alarm")
+    crew_under_way: int = Field(0, description="the valve is closed or there is none, and a crew is given")
     on_site: int = Field(0, description="到场")
     made_safe: int = Field(0, description="已控制")
     tested: int = Field(0, description="严密性试验 passed")

@@ -11,6 +11,7 @@ from console import masking
 from console.access.in_scope import TASK_IN_SCOPE, home_open
 from console.api.needs import Database
 from console.api.reader import Reader
+from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
@@ -18,17 +19,23 @@ from console.vocabulary import TASK_KINDS, Words, said
 
 router = APIRouter(prefix="/api/v1", tags=["tasks"])
 
-_COLUMNS = "task_id, incident_id, home_id, kind, priority, simulated, detail, created_ms, done_ms, done_by, note"
+_COLUMNS = """tasks.task_id, tasks.incident_id, tasks.home_id, tasks.kind, tasks.priority, tasks.simulated, tasks.detail, tasks.created_ms,
+    tasks.done_ms, tasks.done_by, tasks.note, i.closed_ms AS incident_closed_ms,
+    i.home ->> 'address_zh' AS told_zh, i.home ->> 'address_en' AS told_en,
+    h.district_code, h.district, h.estate, h.building, h.unit, h.room"""
+_FROM = "tasks LEFT JOIN homes h ON h.home_id = tasks.home_id LEFT JOIN incidents i ON i.incident_id = tasks.incident_id"
 _OPEN = home_open("tasks.home_id", "tasks.incident_id")
 
 TASKS_BY_PRIORITY = f"""
-    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM tasks
-    WHERE home_id IS DISTINCT FROM 'CANARY' AND (%(open)s::boolean IS NULL OR (done_ms IS NULL) = %(open)s)
+    SELECT {_COLUMNS}, {_OPEN} AS home_open FROM {_FROM}
+    WHERE tasks.home_id IS DISTINCT FROM 'CANARY' AND (%(open)s::boolean IS NULL OR (tasks.done_ms IS NULL) = %(open)s)
       AND {TASK_IN_SCOPE}
-      AND (%(priority)s::int IS NULL OR (priority, created_ms, task_id) > (%(priority)s, %(at)s::bigint, %(id)s::uuid))
-    ORDER BY priority, created_ms, task_id LIMIT %(rows)s"""
-TASKS_BY_ID = f"SELECT {_COLUMNS} FROM tasks WHERE task_id = ANY(%(ids)s)"
-TASKS_OF_INCIDENT = f"SELECT {_COLUMNS} FROM tasks WHERE incident_id = ANY(%(ids)s) ORDER BY created_ms, task_id LIMIT 200"
+      AND (%(priority)s::int IS NULL OR (tasks.priority, tasks.created_ms, tasks.task_id) > (%(priority)s, %(at)s::bigint, %(id)s::uuid))
+    ORDER BY tasks.priority, tasks.created_ms, tasks.task_id LIMIT %(rows)s"""
+TASKS_BY_ID = f"SELECT {_COLUMNS} FROM {_FROM} WHERE tasks.task_id = ANY(%(ids)s)"
+TASKS_OF_INCIDENT = (
+    f"SELECT {_COLUMNS} FROM {_FROM} WHERE tasks.incident_id = ANY(%(ids)s) ORDER BY tasks.created_ms, tasks.task_id LIMIT 200"
+)
 
 
 class Task(BaseModel):
@@ -37,6 +44,8 @@ class Task(BaseModel):
     task_id: UUID
     incident_id: UUID | None
     home_id: str | None
+    address_zh: str = Field(description="of the home; empty where none is known")
+    address_en: str
     kind: str
     words: Words = Field(description="what is to be done")
     priority: int = Field(description="1 is worked first")
@@ -46,11 +55,17 @@ class Task(BaseModel):
     done_ms: int | None = Field(description="Unix ms; null while it is open")
     done_by: str | None
     note: str | None
+    incident_closed_ms: int | None = Field(description="when its incident ended, Unix ms; null while that is open, and where there is none")
 
 
 def from_row(row: Row, *, clear: bool) -> Task:
     """A task as the API gives it; ``clear``: with the names and numbers in its detail."""
-    return Task(**masking.shown(row, masking.task, clear=clear), words=said(TASK_KINDS, row["kind"]))
+    # Where no home is known the address is the one that the hotline was told.
+    where = (
+        home_address(row) if row["district_code"] is not None else Words(zh=row["told_zh"] or "", en=row["told_en"] or row["told_zh"] or "")
+    )
+    shown = masking.shown(row, masking.task, clear=clear)
+    return Task(**shown, words=said(TASK_KINDS, row["kind"]), address_zh=where.zh, address_en=where.en)
 
 
 async def of_incident(store: Store, ids: Sequence[UUID], *, clear: bool) -> list[Task]:

@@ -20,25 +20,13 @@ from console.desk.handover_document import (
     holds_of,
 )
 from console.desk.remarks_rows import of_remark
+from console.home_address import home_address
 from console.store import Row, Store
 from console.vocabulary import HOLDS, INCIDENT_KINDS, ORDER_STATES, TASK_KINDS, VALVE_CAUSES, Words, known_of_valve, said
-from core.registry.address import address
 
 _SHIFT_MS: Final = 12 * 3_600_000
 _REVISIT: Final = Words(zh="到访不遇，须再次上门", en="no access: somebody comes again")
 _PROOF: Final = Words(zh="届时可证明阀门是否关严", en="it can then be told whether the valve holds")
-
-
-class _Parts:
-    """The parts of an address, of a row of a home."""
-
-    def __init__(self, row: Row) -> None:
-        self.district_code: str = row["district_code"]
-        self.district: str = row["district"]
-        self.estate: str = row["estate"]
-        self.building: str = row["building"]
-        self.unit: str = row["unit"]
-        self.room: str = row["room"]
 
 
 async def draft(store: Store, desk: str, now_ms: int) -> Document:
@@ -77,10 +65,8 @@ async def people(store: Store, desk: str) -> dict[str, str]:
 
 
 def _home(row: Row) -> dict[str, str]:
-    if row["district_code"] is None:
-        return {"address_zh": "", "address_en": ""}
-    parts = _Parts(row)
-    return {"address_zh": address(parts, "zh"), "address_en": address(parts, "en")}
+    where = home_address(row)
+    return {"address_zh": where.zh, "address_en": where.en}
 
 
 def _told(place: Mapping[str, Any], otherwise: str) -> Words:

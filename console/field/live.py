@@ -14,7 +14,7 @@ from console.vocabulary import CLEARINGS, HOLDS, PROOFS, REFUSALS, VALVE_CAUSES,
 
 _INCIDENTS: Final[LiteralString] = """
     SELECT i.incident_id, i.state, i.valve, i.proof, i.proof_due_ms, i.clearing, i.answer_due_ms, i.before_meter_ms, i.last_leak_ms,
-           i.alarm_lel, i.opened_valve_ms
+           i.alarm_lel, i.close_sent_ms, i.holds_ms, i.opened_valve_ms
     FROM incidents i WHERE i.incident_id = ANY(%(incident_ids)s)"""
 _DEVICES: Final[LiteralString] = """
     SELECT d.home_id, d.device_id, d.kind, s.heard_ms, s.state, s.ch4_lel, s.valve, s.cause, s.flow_m3h, s.connectivity
@@ -83,10 +83,12 @@ class Live(BaseModel):
     meter: Meter | None
     valve: str = Field(description="what is known of the valve: the first two of four answers")
     valve_words: Words
-    answer_due_ms: int | None
+    close_sent_ms: int | None = Field(description="when the close was first sent; null: it was not")
+    answer_due_ms: int | None = Field(description="the meter sleeps: it hears the close at its next report, expected then")
     proof: str = Field(description="third answer: does the valve hold")
     proof_words: Words
     proof_due_ms: int | None
+    holds_ms: int | None = Field(description="when it was seen to hold; stays when the valve is opened")
     clearing: str = Field(description="fourth answer: does the room clear")
     clearing_words: Words
     before_meter: bool = Field(description="a leak before the meter is suspected")
@@ -129,7 +131,8 @@ def _live(
     now_ms: int,
 ) -> Live:
     # Dispatch may hear of an incident before the line has written it: until then the order knows best.
-    known = incident or {**order, "last_leak_ms": None, "alarm_lel": None, "opened_valve_ms": None, "state": "open"}
+    unwritten = {"last_leak_ms": None, "alarm_lel": None, "close_sent_ms": None, "holds_ms": None, "opened_valve_ms": None, "state": "open"}
+    known = incident or {**order, **unwritten}
     before_meter = order["before_meter"] if incident is None else incident["before_meter_ms"] is not None
     meters = [row for row in devices if row["kind"] == "meter"]
     return Live(
@@ -143,10 +146,12 @@ def _live(
         meter=Meter(**{**meters[0], "cause": said(VALVE_CAUSES, meters[0]["cause"]) if meters[0]["cause"] else None}) if meters else None,
         valve=known["valve"],
         valve_words=said(VALVE_KNOWLEDGE, known["valve"]),
+        close_sent_ms=known["close_sent_ms"],
         answer_due_ms=known["answer_due_ms"],
         proof=known["proof"],
         proof_words=said(PROOFS, known["proof"]),
         proof_due_ms=known["proof_due_ms"],
+        holds_ms=known["holds_ms"],
         clearing=known["clearing"],
         clearing_words=said(CLEARINGS, known["clearing"]),
         before_meter=before_meter,

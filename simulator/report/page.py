@@ -61,7 +61,7 @@ _FINDING_NAMES: dict[str, tuple[str, str]] = {
     "expected_priority": ("优先级", "priority of the order"),
     "expected_conditions": ("失效、失联、掉电", "blind, silent, powerless"),
     "expected_tasks": ("人工任务", "tasks of the desk"),
-    "expected_holds": ("阀门锁定", "holds on the valve"),
+    "expected_holds": ("阀门保持切断", "holds on the valve"),
     "expected_refusal": ("拒绝开阀", "open refused"),
     "expected_devices": ("列出的设备", "devices listed"),
     "expected_canary": ("自检", "the canary home"),

@@ -153,7 +153,7 @@ def _holds(facts: Facts) -> Finding | None:
     ours = [span for span in facts.holds if span.home_id == facts.story_home]
     seen = {span.what for span in ours}
     right = set(expected.holds_seen) <= seen
-    zh, en = f"出现过的锁定 {_list(sorted(seen))}", f"holds seen: {_list(sorted(seen))}"
+    zh, en = f"出现过的阀门保持 {_list(sorted(seen))}", f"holds seen: {_list(sorted(seen))}"
     if expected.holds_after_steps is not None:
         done_ms = facts.ended_ms if facts.steps_done_ms is None else facts.steps_done_ms + round(_SETTLE_MS * facts.clock_rate)
         last_ms = min(done_ms, facts.ended_ms)

@@ -33,7 +33,7 @@ async def test_a_hotline_report_closes_and_sends_and_does_not_ring_the_caller(de
     assert (order.exclude_phone, order.valve) == ("sip:9@sim.invalid", "commanded")
     (opened,) = [row for rows in desk.stage.ports.written for row in rows.events if row["kind"] == "opened"]
     detail: Any = opened["detail"]
-    assert (opened["actor"], detail["note"]) == ("desk-3", "异味")
+    assert (opened["actor"], detail["note"], detail["caller_phone"]) == ("desk-3", "异味", "sip:9@sim.invalid")
 
 
 async def test_a_hotline_report_may_leave_the_valve_alone(desk: Desk) -> None:
@@ -50,6 +50,8 @@ async def test_a_hotline_report_without_a_home_or_a_meter_is_served(desk: Desk) 
     assert no_meter["closing"] is False
     assert desk.sent == []
     assert [(order.place.split(":")[0], order.valve) for order in desk.stage.orders] == [("hotline", "none"), ("H3", "no_meter")]
+    handed = [row["detail"] for rows in desk.stage.ports.written for row in rows.events if row["kind"] == "order_sent"]
+    assert handed[0] == {"order": "emergency", "call": False}, "nobody is known in the street"
 
 
 async def test_a_hotline_report_joins_the_open_incident(desk: Desk) -> None:

@@ -84,6 +84,11 @@ def test_every_step_of_an_order_is_read_and_touched_on_a_small_phone(
     at_ms = now_ms() - 60_000
     walk.reach("accepted", accepted_ms=at_ms)
     walk.look("on the way")
+    records.change("incidents", "incident_id", visit.incident, valve="accepted", proof="none", before_meter_ms=at_ms)
+    expect(page.locator(".note.alarm")).to_have_count(2)
+    walk.look("the valve sticks, and gas leaks before the meter")
+    records.change("incidents", "incident_id", visit.incident, valve="reported_closed", proof="holds", before_meter_ms=None)
+    expect(page.locator(".note.alarm")).to_have_count(0)
     page.context.set_offline(True)
     expect(page.locator(".net.bad")).to_be_visible()
     walk.press()

@@ -61,6 +61,26 @@ def test_the_day_carries_all_that_is_needed_without_reception(order: UUID, recor
     assert live["valve_words"]["en"] == "close command sent, waiting for the meter"
 
 
+def test_he_is_told_since_when_the_valve_is_to_close_and_when_it_was_seen_to_hold(order: UUID, records: Records, his: httpx.Client) -> None:
+    def told() -> tuple[int | None, int | None, int | None]:
+        (found,) = his.get("/api/v1/field/orders").json()["orders"]
+        live = his.get("/api/v1/field/orders/QX-260402-0001/live").json()
+        names = ("close_sent_ms", "answer_due_ms", "holds_ms")
+        assert [found["live"][name] for name in names] == [live[name] for name in names]
+        return live["close_sent_ms"], live["answer_due_ms"], live["holds_ms"]
+
+    assert told() == (T0 + 41, None, None)
+    row = records.db.execute("SELECT incident_id FROM incidents").fetchone()
+    assert row is not None
+    records.change("incidents", "incident_id", row[0], answer_due_ms=T0 + 600_000)
+    assert told() == (T0 + 41, T0 + 600_000, None)
+    records.change("incidents", "incident_id", row[0], valve="opened", answer_due_ms=None, holds_ms=T0 + 90_000)
+    assert told() == (T0 + 41, None, T0 + 90_000)
+    # The order may be heard of before the line has written its incident.
+    records.db.execute("DELETE FROM incidents")
+    assert told() == (None, None, None)
+
+
 def test_his_phone_is_told_of_a_leak_that_comes_anew(order: UUID, records: Records, his: httpx.Client) -> None:
     def told() -> int | None:
         (found,) = his.get("/api/v1/field/orders").json()["orders"]

@@ -211,7 +211,8 @@ def test_crews_are_free_busy_or_off_duty(console: Served, records: Records) -> N
 
 
 def test_commands_calls_and_tasks_are_listed(console: Served, records: Records) -> None:
-    incident, other = records.incident(1), records.incident(2)
+    told = {"address_zh": "五一大道 1 号", "address_en": "1 Wuyi Avenue"}
+    incident, other = records.incident(1, home=told), records.incident(2)
     records.command(incident, at_ms=T0)
     records.command(other, at_ms=T0 + 1, device_id="M00002")
     records.call(incident)
@@ -232,6 +233,13 @@ def test_commands_calls_and_tasks_are_listed(console: Served, records: Records) 
     still = console.get("/api/v1/tasks", open=True)["items"]
     assert [task["priority"] for task in still] == [1, 3]
     assert still[0]["task_id"] == str(urgent)
+    assert [(task["address_zh"], task["incident_closed_ms"]) for task in still] == [("五一大道 1 号", None), ("", None)]
+    records.change("incidents", "incident_id", incident, state="closed", closed_ms=T0 + 77)
+    assert console.get("/api/v1/tasks", open=True)["items"][0]["incident_closed_ms"] == T0 + 77
+    records.home(1)
+    records.change("tasks", "task_id", urgent, home_id="home-0001")
+    (found, _) = console.get("/api/v1/tasks", open=True)["items"]
+    assert (found["address_zh"], found["address_en"][:8]) == ("芙蓉区 云栖花园 3栋 2单元 501室", "Room 501")
     assert console.get("/api/v1/tasks", open=False)["items"][0]["done_by"] == "desk-1"
 
 
@@ -341,7 +349,8 @@ def test_figures_tell_how_far_incidents_have_come_and_which_waits_longest(consol
     """Each open incident is counted once, by the order that works it, whatever else there is."""
     steps = {
         "closing": ("commanded", "assigned"),
-        "crew_under_way": ("reported_closed", "accepted"),
+        "crew_wanted": ("reported_closed", "created"),
+        "crew_under_way": ("reported_closed", "assigned"),
         "on_site": ("commanded", "on_site"),
         "made_safe": ("reported_closed", "cause_recorded"),
         "tested": ("reported_closed", "tightness_passed"),
@@ -349,22 +358,22 @@ def test_figures_tell_how_far_incidents_have_come_and_which_waits_longest(consol
     }
     for number, (valve, state) in enumerate(steps.values(), 1):
         incident = records.incident(number, at_ms=T0 + number, valve=valve)
-        records.order(incident, number, state=state, accepted_ms=None if state == "assigned" else T0 + 9)
+        records.order(incident, number, state=state, accepted_ms=None if number == 1 else T0 + 9)
         records.order(incident, 100 + number, kind="inspection", state="waiting")
     # Its order was made under another id of it; nobody has accepted it, and nobody has seen it.
-    waits, alias = records.incident(7, at_ms=T0 - 900, valve="none"), uuid4()
+    waits, alias = records.incident(8, at_ms=T0 - 900, valve="none"), uuid4()
     records.put("incident_aliases", alias_id=alias, incident_id=waits, at_ms=T0, reason="opened_without_database")
-    records.order(alias, 7, state="waiting")
-    records.incident(8, state="closed")
-    records.incident(9, kind="canary")
+    records.order(alias, 8, state="waiting")
+    records.incident(9, state="closed")
+    records.incident(10, kind="canary")
     for number in (1, 2):
         records.home(number)
         for hold in ("safety", "away"):
             lifted = T0 if number == 2 else None
             records.put("valve_holds", hold_id=uuid4(), home_id=f"home-{number:04}", hold=hold, set_ms=T0, set_by="line", lifted_ms=lifted)
     found = console.get("/api/v1/overview")
-    assert found["incidents_by_step"] == {**dict.fromkeys(steps, 1), "crew_under_way": 2}
-    assert found["incidents_open"] == 7
+    assert found["incidents_by_step"] == {**dict.fromkeys(steps, 1), "crew_wanted": 2, "unplanned": 0}
+    assert found["incidents_open"] == 8
     assert found["oldest_unhandled_ms"] == T0 - 900 + 40
     assert found["valves_closed_by_hold"] == 1
     seen = console.signed_in("operator").post(f"/api/v1/incidents/{waits}/acknowledge", json={})

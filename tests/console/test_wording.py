@@ -75,6 +75,9 @@ def test_what_dispatch_does_is_said_in_both_languages(event: str, detail: dict[s
         ),
         ("hold_lifted", {"hold": "works", "why": "立管已修好 / riser repaired"}, "施工（立管已修好）", "works (riser repaired)"),
         ("meter_exchanged", {"after": "M2"}, "新表 M2", "the new one M2"),
+        ("order_sent", {"order": "emergency", "call": False}, "没有可拨打的联系人", "nobody is known to be called"),
+        ("opened", {"kind": "hotline_report", "caller_phone": "0731-5"}, "来电号码 0731-5", "the caller's number: 0731-5"),
+        ("leak_again", {"hotline": True, "caller_phone": "0731-5"}, "来电号码 0731-5", "the caller's number: 0731-5"),
     ],
 )
 def test_the_truth_about_a_valve_is_said_with_its_figures(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:

@@ -11,6 +11,7 @@ from core.clock import ManualClock
 from core.station import HomeFacts
 from dispatch import order_making, orders
 from dispatch.database import Connection, Lane
+from dispatch.judgement.order_table import OrderEvent
 from dispatch.rounds import Rounds
 from dispatch.settings import DispatchSettings
 from dispatch.station import Station
@@ -232,6 +233,29 @@ async def test_an_order_that_nobody_accepts_becomes_a_task(station: Station, lin
     await station.rounds.go_round()
     (task,) = await records.rows("SELECT * FROM tasks")
     assert (task["kind"], task["detail"]["order_no"], task["simulated"]) == ("not_accepted", order_no, True)
+
+
+@pytest.mark.parametrize(("event", "note"), [("accept", "accepted"), ("reassign", "taken back")])
+async def test_nobody_is_told_any_longer_to_urge_a_crew_that_has_accepted_or_that_it_was_taken_from(
+    station: Station, line: Line, records: Records, clock: ManualClock, database: str, event: OrderEvent, note: str
+) -> None:
+    await records.crew("C1")
+    order_no = await make(line, records)
+    await clock.advance(61)
+    await station.rounds.go_round()
+
+    async def moved(connection: Connection) -> None:
+        query = "SELECT * FROM work_orders WHERE order_no = %s FOR UPDATE"
+        order = await (await connection.execute(query, [order_no])).fetchone()
+        assert order is not None
+        assert await orders.move(connection, order, event, "T1", clock.now_ms()) in {"accepted", "waiting"}
+
+    lane = Lane(database, "moved")
+    await lane.run(moved)
+    await lane.close()
+    (task,) = await records.rows("SELECT done_ms, done_by, note FROM tasks")
+    assert (task["done_ms"], task["done_by"]) == (clock.now_ms(), "dispatch")
+    assert note in task["note"]
 
 
 async def test_no_crew_gets_two_orders_however_many_hands_give_them_out(database: str, records: Records) -> None:

@@ -51,3 +51,13 @@ it("a few are shown whole, without a count and without asking for one", async ()
   expect(on.says("再显示")).toBe(false);
   expect(on.to("GET /overview")).toHaveLength(0);
 });
+
+it("says where it is, and that its incident is over", async () => {
+  const where = { address_zh: "芙蓉区 云栖花园 501室", address_en: "Room 501, 云栖花园" };
+  const items = [{ ...task(1), home_id: "H1", ...where, incident_closed_ms: null }, { ...task(2), ...where, incident_closed_ms: NOW }];
+  const on = await stage(Tasks, {}, { ...answers, "GET /tasks": { items, next: null } }, { rights: ["read"] });
+  await until(() => expect(lines()).toBe(2));
+  const [home, street] = [...document.querySelectorAll(".tasks li")].map((each) => each.textContent ?? "");
+  expect(on.find(".tasks a").textContent).toBe("芙蓉区 云栖花园 501室");
+  expect([home?.includes("事件已结束"), street?.includes("芙蓉区 云栖花园 501室 · 事件已结束")]).toEqual([false, true]);
+});

@@ -22,6 +22,10 @@ describe("the valve in a row of the list", () => {
     await until(() => expect(document.querySelector(".facts li")?.textContent).toBe("✓The meter reports the valve closed · ✓proven: no gas flows"));
   });
 
+  it("is none that can be closed from here where the hotline was told of an address without a home", async () => {
+    expect(await facts({ kind: "hotline_report", home_id: null, valve: "none", close_sent_ms: null })).toBe("!登记中没有这一户：平台无法切断阀门，燃气可能仍通");
+  });
+
   it("says nothing of a proof before a report", async () => {
     expect(await facts({ valve: "commanded", valve_words: { zh: "切断指令已发出", en: "close command sent" } })).toBe("…切断指令已发出");
   });

@@ -42,6 +42,18 @@ const answers = {
 };
 const text = (id: string): string => document.getElementById(id)?.closest("section")?.textContent ?? "";
 
+describe("what waits for a person in an incident", () => {
+  it("is said at its head until it is done", async () => {
+    const task = { task_id: "t1", incident_id: "i1", kind: "nobody_confirmed", words: both("无人确认：请人工致电或上门", "nobody confirmed"), priority: 2, created_ms: NOW - 1000, done_ms: null };
+    const on = await stage(Incident, { id: "i1" }, { ...answers, "GET /incidents/i1": { ...incident, orders: [order], tasks: [task] } });
+    await until(() => expect(on.find(".incident-head [data-task]").textContent).toContain("人工任务: 无人确认：请人工致电或上门"));
+    on.tell("task", { ...task, done_ms: NOW });
+    await until(() => expect(document.querySelector("[data-task]")).toBeNull());
+    on.tell("task", { ...task, task_id: "t2", words: both("住户需要帮助", "they need help"), priority: 1 });
+    await until(() => expect(on.find(".incident-head [data-task].bad").textContent).toContain("住户需要帮助"));
+  });
+});
+
 describe("an incident of which a part cannot be read", () => {
   it("does not say of a held home that nothing holds it, and says what is wrong", async () => {
     const on = await stage(Incident, { id: "i1" }, { ...answers, "GET /homes/H1/holds": away, "GET /incidents/i1/remarks": away, "GET /crews": away });

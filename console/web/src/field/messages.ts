@@ -18,6 +18,7 @@ addMessages("field", {
     last_update: "最后更新 {time}（{age}前）",
     unsent: "{n} 项待上报",
     all_sent: "全部已上报",
+    refused: "{n} 项被拒",
     others: "本机还有另一位抢修人员的 {n} 项未上报，待其本人登录后上报。",
     not_lasting: "本浏览器不能保存数据：关闭本页前请确认全部已上报。",
     demo: "演示：住户、电话和抢修队均为模拟",
@@ -78,6 +79,9 @@ addMessages("field", {
     holds: "关严",
     room: "室内",
     before_meter: "疑似表前泄漏：请关闭户外立管阀，并通知邻居",
+    before_meter_short: "疑似表前泄漏：请关闭户外立管阀",
+    by_hand: "{what}：到场后请手动关阀",
+    by_hand_more: "门外读数安全才进门；不能进入时，请关闭户外或立管阀门。",
     last_leak: "最近泄漏报警 {time}",
     door: {
       title: "门外",
@@ -91,6 +95,7 @@ addMessages("field", {
       again: "重新测量",
       lapsed: "门外读数已超过 {minutes} 分钟：请重新测量",
       leak_since: "测量之后又有泄漏报警：请退出并重新测量",
+      cleared: "{time} 又有泄漏报警，读数已清除，请重新测量",
       live_high: "室内探测器现在显示 {value} %LEL：请留在门外",
     },
     step: {
@@ -176,7 +181,7 @@ addMessages("field", {
     no_location: "手机未给出位置",
     conflict: {
       title: "站点没有接受：{step}",
-      when: "做于 {done}，{said} 被拒",
+      when: "做于 {done}，{said} 被拒。",
       waits: "本单后面还有 {n} 项在等您处理。",
       again: "再报一次",
       drop: "放弃这一项",
@@ -227,6 +232,7 @@ addMessages("field", {
     last_update: "last update {time} ({age} ago)",
     unsent: "{n} not told yet",
     all_sent: "all told",
+    refused: "{n} refused",
     others: "Another technician left {n} acts on this phone that are not told yet: they wait until he signs in.",
     not_lasting: "This browser keeps nothing: do not close the page before everything is told.",
     demo: "Demo: homes, phones and crews are simulated",
@@ -287,6 +293,9 @@ addMessages("field", {
     holds: "Holds",
     room: "Room",
     before_meter: "A leak before the meter is suspected: close the riser valve outside, warn the neighbours",
+    before_meter_short: "Leak before the meter suspected: close the riser valve outside",
+    by_hand: "{what}: close it by hand on site",
+    by_hand_more: "Go in only after a safe reading outside. Where you cannot go in, close the outside or riser valve.",
     last_leak: "last leak alarm {time}",
     door: {
       title: "Outside the door",
@@ -300,6 +309,7 @@ addMessages("field", {
       again: "Measure again",
       lapsed: "That reading outside is older than {minutes} min: measure anew",
       leak_since: "It has leaked again since that reading: get out and measure anew",
+      cleared: "Leak alarm again at {time}: the reading was cleared, measure anew",
       live_high: "The detector inside shows {value} %LEL now: stay outside",
     },
     step: {
@@ -385,8 +395,8 @@ addMessages("field", {
     no_location: "the phone gave no place",
     conflict: {
       title: "The station did not take: {step}",
-      when: "done {done}, refused {said}",
-      waits: "{n} more acts of this order wait for you.",
+      when: "Done {done}, refused {said}.",
+      waits: "Acts of this order that wait behind it for you: {n}.",
       again: "Tell it again",
       drop: "Give it up",
       drop_sure: "Give up “{step}”? It will not be told; this phone keeps a record of it.",

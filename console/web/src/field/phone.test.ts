@@ -1,11 +1,13 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick } from "vue";
+import { setLanguage } from "@/shared/i18n";
 import App from "./App.vue";
 import StepCard from "./parts/StepCard.vue";
 import DayView from "./views/DayView.vue";
 import { act, acts, day, draft, forgetDay, keepDraft, orderOf, phone, stateOf } from "./phone";
 import type { Kept } from "./queue/kept";
+import { act as anAct } from "./queue/stage";
 import { begin, button, dayOf, order, show, strike, WORKER, write } from "./stage";
 import type { FieldOrder } from "./work/model";
 
@@ -113,4 +115,15 @@ it("says on every page that it is a demonstration, also without reception", asyn
   phone.worker = WORKER;
   await nextTick();
   expect(document.querySelector("header .demo")).toBeNull();
+});
+
+it("says at the top how much was refused, in words", async () => {
+  acts.value = [anAct(1, { refused: { status: 409, reason: "not_so", zh: "不行", en: "no", atMs: 5 } }), anAct(2, { what: "on-site" })];
+  await show(App);
+  const top = (): string => document.querySelector(".net")?.textContent?.replace(/\s+/g, " ") ?? "";
+  expect(top()).toContain("· 1 项待上报 · ! 1 项被拒");
+  setLanguage("en");
+  await nextTick();
+  expect(top()).toContain("· ! 1 refused");
+  setLanguage("zh");
 });

@@ -9,6 +9,7 @@ import { clockHeard } from "@/shared/clock";
 import { i18n, setLanguage } from "@/shared/i18n";
 import { startStream, stopStream } from "@/shared/stream";
 import { Source } from "@/shared/wireStage";
+import "@/shared/messages";
 import "./messages";
 import { startPhone, type Worker } from "./phone";
 import { openKept, type Kept } from "./queue/kept";
@@ -21,7 +22,7 @@ export function live(heardMs: number, changes: Partial<Live> = {}): Live {
   return {
     order_no: "QX-1", now_ms: heardMs, state: "assigned", incident_open: true, alarm_lel: 10, last_leak_ms: 1000, valve: "reported_closed", valve_words: words("表已报关阀", "reported closed"),
     detectors: [{ device_id: "D1", ch4_lel: 9, state: "normal", heard_ms: heardMs }], meter: { device_id: "M1", valve: "closed", cause: "command", heard_ms: heardMs, flow_m3h: null },
-    answer_due_ms: null, proof: "holds", proof_words: words("已关严", "it holds"), proof_due_ms: null, clearing: "clearing", clearing_words: words("浓度在下降", "it clears"),
+    close_sent_ms: heardMs - 60_000, answer_due_ms: null, proof: "holds", proof_words: words("已关严", "it holds"), proof_due_ms: null, holds_ms: heardMs - 50_000, clearing: "clearing", clearing_words: words("浓度在下降", "it clears"),
     before_meter: false, opened_ms: null, opening: null, against_opening: [], ...changes,
   } as Live;
 }

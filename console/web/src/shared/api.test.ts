@@ -110,6 +110,13 @@ describe("a request that hangs", () => {
     expect(await refusal).toMatchObject({ status: 0, reason: "no_answer" });
   });
 
+  it("that never got through says so, and of a change that it may have been done all the same", async () => {
+    vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("network down")));
+    const [read, changed] = await Promise.all([get("/incidents").catch(refusalOf), post("/incidents").catch(refusalOf)]);
+    expect(read).toMatchObject({ reason: "unreachable", en: "the platform cannot be reached, check the network" });
+    expect(changed).toMatchObject({ status: 0, reason: "unreachable", en: expect.stringContaining("whether it was done is not known") as string });
+  });
+
   it("ends too where it is a change, which may have been done all the same", async () => {
     vi.stubGlobal("fetch", (_: string, init: RequestInit) => hangs(init));
     const refusals = Promise.all([post("/incidents"), ask("/homes/home-0001/close-valve"), remove("/tokens/t1")].map((sent) => sent.catch(refusalOf)));

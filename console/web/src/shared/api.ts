@@ -114,7 +114,7 @@ export async function send(path: string, init: RequestInit): Promise<Response> {
     response = await fetch(path.startsWith("/api/") ? path : BASE + path, { credentials: "same-origin", ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refusal(0, "unreachable", "无法连接平台，请检查网络", "the platform cannot be reached: check the network");
+    throw new Refusal(0, "unreachable", "无法连接平台，请检查网络", "the platform cannot be reached, check the network");
   }
   if (response.ok) return response;
   const refusal = await refused(response);
@@ -133,6 +133,7 @@ async function inTime<T>(given: AbortSignal | undefined, asking: (signal: AbortS
   try {
     return await asking(either(given, late));
   } catch (error) {
+    if (zh !== "" && !late.aborted && error instanceof Refusal && error.reason === "unreachable") throw new Refusal(0, "unreachable", error.zh + zh, error.en + en);
     if (!late.aborted || given?.aborted === true || (error instanceof Refusal && error.status !== 0)) throw error;
     throw new Refusal(0, "no_answer", `平台 20 秒内没有答复${zh}`, `the platform has not answered for 20 s${en}`);
   }

@@ -7,7 +7,7 @@ addMessages("words", {
     answers: "阀门的四个答案",
     answer: { commanded: "切断指令已发出", reported: "表端报告：已切断", asleep: "表端休眠，约 {time} 回应", before_meter: "疑似表前泄漏", before_meter_was: "曾疑似表前泄漏", held: "打开前已证明关严", not_held: "打开前未能从表底数证明关严" },
     answer_name: { commanded: "指令", reported: "表端报告", holds: "关严", clearing: "室内", before_meter: "表前" },
-    step: { closing: "正在切断", crew_under_way: "抢修队在途", on_site: "到场", made_safe: "已控制", tested: "严密性试验合格", restored: "复气" },
+    step: { closing: "正在切断", crew_wanted: "等待派单", unplanned: "等待人工安排", crew_under_way: "抢修队在途", on_site: "到场", made_safe: "已控制", tested: "严密性试验合格", restored: "复气" },
     alarm: { gas_still_flows: "关阀后仍有燃气流过", before_meter: "疑似表前泄漏", not_clearing: "室内浓度没有下降", no_answer: "阀门未确认切断", help_needed: "住户需要帮助" },
     role: { viewer: "观看", operator: "值班员", dispatcher: "调度员", technician: "抢修人员", supervisor: "值班长", engineer: "工程师", auditor: "审计员", integration: "系统对接" },
     clock: {
@@ -30,7 +30,7 @@ addMessages("words", {
     answers: "Four answers of the valve",
     answer: { commanded: "close command sent", reported: "the meter reports: closed", asleep: "the meter sleeps, it answers about {time}", before_meter: "leak before the meter suspected", before_meter_was: "a leak before the meter was suspected", held: "was seen to hold before it was opened", not_held: "was not proven to hold by its index before it was opened" },
     answer_name: { commanded: "Commanded", reported: "Reported", holds: "Holds", clearing: "Room", before_meter: "Before the meter" },
-    step: { closing: "closing", crew_under_way: "crew under way", on_site: "on site", made_safe: "made safe", tested: "tightness test passed", restored: "gas restored" },
+    step: { closing: "closing", crew_wanted: "waiting for a crew", unplanned: "waits for a person to plan it", crew_under_way: "crew under way", on_site: "on site", made_safe: "made safe", tested: "tightness test passed", restored: "gas restored" },
     alarm: { gas_still_flows: "gas still flows past the closed valve", before_meter: "leak before the meter suspected", not_clearing: "the room does not clear", no_answer: "the valve is not confirmed closed", help_needed: "they need help" },
     role: { viewer: "viewer", operator: "operator", dispatcher: "dispatcher", technician: "technician", supervisor: "supervisor", engineer: "engineer", auditor: "auditor", integration: "integration" },
     clock: {

@@ -4398,7 +4398,15 @@ export interface components {
              */
             valve: string;
             valve_words: components["schemas"]["Words"];
-            /** Answer Due Ms */
+            /**
+             * Close Sent Ms
+             * @description when the close was first sent; null: it was not
+             */
+            close_sent_ms: number | null;
+            /**
+             * Answer Due Ms
+             * @description the meter sleeps: it hears the close at its next report, expected then
+             */
             answer_due_ms: number | null;
             /**
              * Proof
@@ -4408,6 +4416,11 @@ export interface components {
             proof_words: components["schemas"]["Words"];
             /** Proof Due Ms */
             proof_due_ms: number | null;
+            /**
+             * Holds Ms
+             * @description when it was seen to hold; stays when the valve is opened
+             */
+            holds_ms: number | null;
             /**
              * Clearing
              * @description fourth answer: does the room clear
@@ -5908,8 +5921,20 @@ export interface components {
              */
             closing: number;
             /**
+             * Crew Wanted
+             * @description the valve is closed or there is none, and no crew is given yet
+             * @default 0
+             */
+            crew_wanted: number;
+            /**
+             * Unplanned
+             * @description the same, where no crew is sent until a person plans it: an unknown sender, a garbled alarm
+             * @default 0
+             */
+            unplanned: number;
+            /**
              * Crew Under Way
-             * @description the valve is closed or there is none, and a crew is wanted or on its way
+             * @description the valve is closed or there is none, and a crew is given
              * @default 0
              */
             crew_under_way: number;
@@ -5998,6 +6023,13 @@ export interface components {
             incident_id: string | null;
             /** Home Id */
             home_id: string | null;
+            /**
+             * Address Zh
+             * @description of the home; empty where none is known
+             */
+            address_zh: string;
+            /** Address En */
+            address_en: string;
             /** Kind */
             kind: string;
             /** @description what is to be done */
@@ -6030,6 +6062,11 @@ export interface components {
             done_by: string | null;
             /** Note */
             note: string | null;
+            /**
+             * Incident Closed Ms
+             * @description when its incident ended, Unix ms; null while that is open, and where there is none
+             */
+            incident_closed_ms: number | null;
         };
         /**
          * Technician

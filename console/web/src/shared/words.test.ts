@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import "./messages";
-import { setLanguage } from "./i18n";
+import { i18n, setLanguage } from "./i18n";
 import type { Incident } from "./model";
-import { alarmOf, answersOf, lookOf, moreUrgent, stepOf } from "./words";
+import { alarmOf, answersOf, lookOf, moreUrgent, STEPS, stepOf } from "./words";
 
 const T0 = 1_775_120_400_000;
 
@@ -104,8 +104,26 @@ describe("the order of the list", () => {
     expect(alarmOf({ ...trying, answer_due_ms: T0 + 600_000 }, T0 + 11_000)).toBeNull();
   });
 
+  it("says that a crew is under way where one was given, else that one is waited for or has to be planned", () => {
+    const closed = (told: Partial<Incident>) => stepOf(incident({ valve: "reported_closed", ...told }));
+    for (const none of [null, order("created"), order("waiting")]) {
+      expect(closed({ order: none })).toBe("crew_wanted");
+      expect(closed({ order: none, kind: "unknown_sender", valve: "none" })).toBe("unplanned");
+      expect(closed({ order: none, valve: "no_answer" })).toBe("closing");
+    }
+    for (const state of ["assigned", "accepted", "no_access"]) expect(closed({ order: order(state), kind: "garbled_alarm" })).toBe("crew_under_way");
+    for (const step of STEPS) for (const language of ["zh", "en"] as const) expect(i18n.global.te(`words.step.${step}`, language), step).toBe(true);
+  });
+
+  it("puts what has no crew before what one is under way to", () => {
+    const on = (incident_id: string, state: string, received_ms: number) => incident({ incident_id, valve: "reported_closed", received_ms, order: order(state) });
+    const found = listed(on("accepted", "accepted", T0), on("waiting", "waiting", T0 + 60_000), incident({ incident_id: "closing", received_ms: T0 + 90_000, close_sent_ms: T0 + 90_000 }));
+    expect(found).toEqual(["closing", "waiting", "accepted"]);
+  });
+
   it("a state that a newer station brings is still closing, never lost", () => {
     expect(stepOf(incident({ order: order("something new") }))).toBe("closing");
+    expect(stepOf(incident({ valve: "reported_closed", order: order("something new") }))).toBe("crew_under_way");
     expect(lookOf.order("something new").mark).toBe("?");
   });
 });

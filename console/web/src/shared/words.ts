@@ -3,7 +3,7 @@
 //
 //   lookOf.valve(incident), .proof(code), .room(code), .call(outcome), .order(state)   -> { tone, mark }
 //   answersOf(incident)   commanded, reported, holds, clearing: four answers, never one green light
-//   stepOf(incident)      how far it is: closing, crew_under_way, on_site, made_safe, tested, restored
+//   stepOf(incident)      how far it is: closing, crew_wanted, unplanned, crew_under_way, on_site, made_safe, tested, restored
 //   urgencyOf(incident)   the order of the desk's list: smaller is first
 
 import { serverNow } from "./clock";
@@ -88,17 +88,24 @@ export function answersOf(incident: Incident): Answer[] {
   return answers;
 }
 
-export type Step = "closing" | "crew_under_way" | "on_site" | "made_safe" | "tested" | "restored";
+export type Step = "closing" | "crew_wanted" | "unplanned" | "crew_under_way" | "on_site" | "made_safe" | "tested" | "restored";
 const STEP_OF_ORDER: Record<string, Step> = {
   on_site: "on_site", made_safe: "made_safe", cause_recorded: "made_safe", tightness_passed: "tested", restored: "restored", archived: "restored",
 };
-export const STEPS: readonly Step[] = ["closing", "crew_under_way", "on_site", "made_safe", "tested", "restored"];
+export const STEPS: readonly Step[] = ["closing", "crew_wanted", "unplanned", "crew_under_way", "on_site", "made_safe", "tested", "restored"];
 
 const CLOSING = new Set(["commanded", "accepted", "no_answer", "refused", "travel_time_over", "gas_still_flows"]);
+/** Kinds that no crew is sent for until a person plans it. */
+const PLANNED_BY_HAND = new Set(["unknown_sender", "garbled_alarm"]);
 
-/** As the server counts it: before somebody is on site, what is known of the valve says how far it is. */
+/** As the server counts it: before somebody is on site, what is known of the valve says how far it is, then whether a crew is given. */
 export function stepOf(incident: Incident): Step {
-  return STEP_OF_ORDER[incident.order?.state ?? ""] ?? (CLOSING.has(incident.valve) ? "closing" : "crew_under_way");
+  const state = incident.order?.state ?? "created";
+  const step = STEP_OF_ORDER[state];
+  if (step) return step;
+  if (CLOSING.has(incident.valve)) return "closing";
+  if (state !== "created" && state !== "waiting") return "crew_under_way";
+  return PLANNED_BY_HAND.has(incident.kind) ? "unplanned" : "crew_wanted";
 }
 
 /** A close that is not reported done by then is not confirmed, whichever attempt is under way; a sleeping meter has its own time. */

@@ -17,6 +17,7 @@ describe("the four answers in short", () => {
     ["a sleeping meter", { answer_due_ms: T0 + 60_000 }, ["commanded.yes", "reported.asleep", "holds.not_yet", "clearing.unknown"]],
     ["before the meter", { valve: "reported_closed", proof: "holds", before_meter_ms: T0 }, ["commanded.yes", "reported.closed", "holds.yes", "clearing.before_meter"]],
     ["before the meter, and opened again", { valve: "opened", clearing: "clearing", before_meter_first_ms: T0 }, ["commanded.yes", "reported.opened", "holds.not_yet", "clearing.yes"]],
+    ["opened again, seen to hold before", { valve: "opened", holds_ms: T0, clearing: "clearing" }, ["commanded.yes", "reported.opened", "holds.held", "clearing.yes"]],
     ["not provable by flow", { valve: "reported_closed", proof: "not_provable" }, ["commanded.yes", "reported.closed", "holds.not_provable", "clearing.unknown"]],
     ["no close was wanted", { kind: "past_leak", valve: "none", close_sent_ms: null }, []],
   ])("%s", (_name, wanted, expected) => {
@@ -33,6 +34,17 @@ describe("the four answers in short", () => {
     expect(holds?.words).toBe(expected);
     const [group = "", word = ""] = expected.split(".");
     for (const language of ["zh", "en"] as const) expect((messages[language].answers as Record<string, Record<string, string>>)[group]?.[word]).toBeTruthy();
+  });
+
+  it("draws a tick before what was seen to hold, and none before what was not", () => {
+    const holds = (wanted: Record<string, unknown>) => shortAnswers(incident({ valve: "opened", proof: "none", ...wanted }), T0).find(({ name }) => name === "holds");
+    expect(holds({ holds_ms: T0 })).toMatchObject({ words: "holds.held", look: { tone: "good", mark: "✓" } });
+    expect(holds({ holds_ms: null })).toMatchObject({ words: "holds.not_yet", look: { tone: "plain", mark: "–" } });
+    expect([messages.zh.answers.holds.held, messages.en.answers.holds.held]).toEqual(["曾关严", "held"]);
+  });
+
+  it("says of a report that it is one", () => {
+    expect([messages.zh.answers.reported.closed, messages.en.answers.reported.closed]).toEqual(["已报切断", "reported"]);
   });
 
   it("shows no minutes once it is proven", () => {

@@ -30,6 +30,8 @@ function wordsOf(name: ShortAnswer["name"], incident: Incident, minutes: number 
     case "reported":
       return `reported.${REPORTED[incident.valve] ?? (incident.answer_due_ms !== null ? "asleep" : "waiting")}`;
     case "holds":
+      // What is open again waits for no proof: it was seen to hold before, or never was.
+      if (incident.valve === "opened" && incident.proof === "none") return incident.holds_ms !== null ? "holds.held" : "holds.not_yet";
       if (minutes === null) return `holds.${PROVEN[incident.proof] ?? "not_yet"}`;
       return minutes === 0 ? "holds.any_moment" : minutes === 1 ? "holds.in_a_minute" : "holds.in_minutes";
     case "clearing":

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { agesOf, FIGURES_OLD_MS, figuresOf, promisesOf, stepsOf } from "./figures";
+import messages from "./messages";
 import { incident, overview, T0 } from "./stage";
 
 const named = <T extends { name: string }>(list: readonly T[], name: string): T => {
@@ -39,14 +40,22 @@ describe("the figures of the wall", () => {
     const order = { order_no: "QX-1", state: "on_site", words: { zh: "已到场", en: "on site" }, crew_id: "C1", technician_id: null };
     const roll = [incident({ received_ms: T0 - 1 }), incident({ order, received_ms: T0 - 1 })];
     const told = stepsOf(overview({ incidents_by_step: { closing: 7 } }), roll, true);
-    expect(told.map(({ count }) => count)).toEqual([7, 0, 0, 0, 0, 0]);
+    expect(told.map(({ count }) => count)).toEqual([7, 0, 0, 0, 0, 0, 0]);
     const newer = stepsOf(overview({ incidents_by_step: { closing: 7 } }), [...roll, incident({ received_ms: T0 + 1 })], true);
-    expect(newer.map(({ count }) => count)).toEqual([8, 0, 0, 0, 0, 0]);
+    expect(newer.map(({ count }) => count)).toEqual([8, 0, 0, 0, 0, 0, 0]);
     const counted = stepsOf(overview({ incidents_by_step: undefined }), roll, true);
     expect(counted.reduce((sum, { count }) => sum + (count ?? 0), 0)).toBe(2);
     expect(counted.find(({ step }) => step === "on_site")?.count).toBe(1);
     const unknown = stepsOf(overview({ incidents_by_step: undefined }), roll, false);
     expect(unknown.every(({ count }) => count === null)).toBe(true);
+  });
+
+  it("count as without a crew what waits for one and what nobody has planned, and lose nothing", () => {
+    const told = stepsOf(overview({ incidents_by_step: { crew_wanted: 25, unplanned: 2, crew_under_way: 3 } }), [incident({ valve: "none", received_ms: T0 + 1 })], true);
+    expect(told.map(({ step, count }) => [step, count])).toEqual([["closing", 0], ["crew_wanted", 28], ["crew_under_way", 3], ["on_site", 0], ["made_safe", 0], ["tested", 0], ["restored", 0]]);
+    const counted = stepsOf(overview({ incidents_by_step: undefined }), [incident({ kind: "unknown_sender", valve: "none" }), incident({ valve: "reported_closed" })], true);
+    expect(counted.filter(({ count }) => count !== 0)).toEqual([{ step: "crew_wanted", count: 2 }]);
+    for (const { step } of told) for (const language of ["zh", "en"] as const) expect((messages[language].steps as Record<string, string>)[step], step).toBeTruthy();
   });
 });
 

@@ -50,17 +50,23 @@ export function figuresOf(overview: Overview | null): Figure[] {
   ];
 }
 
+/** What waits for a person to plan it has no crew either: it is counted with what waits for one. */
+const TILES = STEPS.filter((step) => step !== "unplanned");
+const tileOf = (step: Step): Step => (step === "unplanned" ? "crew_wanted" : step);
+
 /** Open incidents by step, as the console counts them; from the roll where it does not and the roll is whole. */
 export function stepsOf(overview: Overview | null, incidents: readonly Incident[], complete: boolean): { step: Step; count: number | null }[] {
   const counted = overview?.incidents_by_step;
   if (overview && counted) {
     // What began since then is on the list already: the two must not contradict each other for a second.
     const since = incidents.filter((incident) => incident.received_ms > overview.at_ms);
-    return STEPS.map((step) => ({ step, count: (counted[step] ?? 0) + since.filter((incident) => stepOf(incident) === step).length }));
+    return TILES.map((tile) => ({ step: tile, count: STEPS.reduce((sum, step) => sum + (tileOf(step) === tile ? (counted[step] ?? 0) : 0), at(tile, since)) }));
   }
-  if (overview === null || !complete) return STEPS.map((step) => ({ step, count: null }));
-  return STEPS.map((step) => ({ step, count: incidents.filter((incident) => stepOf(incident) === step).length }));
+  if (overview === null || !complete) return TILES.map((tile) => ({ step: tile, count: null }));
+  return TILES.map((tile) => ({ step: tile, count: at(tile, incidents) }));
 }
+
+const at = (tile: Step, incidents: readonly Incident[]): number => incidents.filter((incident) => tileOf(stepOf(incident)) === tile).length;
 
 /** Ages in ms, by the server's clock. `staleSince`: since when the stream is silent; null while it speaks. */
 export function agesOf(overview: Overview | null, now: number, stale: boolean, staleSince: number | null): Figure[] {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CITY, lookAt, lookAtPlace, NEAR_M, type Frame } from "./camera";
 import { wgs84ToGcj02 } from "./datum";
-import { heatOf, MARKS_MAX, marksOf } from "./groups";
+import { heatOf, MARKS_MAX, marksOf, SIGNS, signsOf, type Heat } from "./groups";
 import { incident, T0 } from "./stage";
 import type { Incident } from "./things";
 
@@ -94,5 +94,26 @@ describe("open incidents as marks", () => {
     expect(heatOf(incident(), T0 + 60_000)).toBe("bad");
     const { marks } = marksOf([incident({ ...safe, incident_id: "a" }), incident({ incident_id: "b", before_meter_ms: T0 })], FRAME, WHOLE, REACH, NOW);
     expect(marks.map((mark) => mark.heat)).toEqual(["bad"]);
+  });
+
+  it("is never safe while it alarms at the desk, however far its crew is", () => {
+    const order = (state: string) => ({ order_no: "QX-1", state, words: { zh: "", en: "" }, crew_id: "C1", technician_id: null });
+    const call = { outcome: "help_needed", words: { zh: "", en: "" }, attempt: 1, name: "" };
+    for (const state of ["made_safe", "cause_recorded", "tightness_passed", "restored"]) {
+      const safe = { order: order(state), valve: "reported_closed", proof: "holds" };
+      expect(heatOf(incident(safe), NOW)).toBe("safe");
+      for (const alarm of [{ before_meter_ms: T0 }, { call }, { clearing: "not_clearing" }, { proof: "flows" }]) expect(heatOf(incident({ ...safe, ...alarm }), NOW)).toBe("bad");
+    }
+  });
+
+  it("tells the three heats apart without their colours, with a number and without", () => {
+    const heats: Heat[] = ["bad", "busy", "safe"];
+    const drawn = (heat: Heat, many: number) => {
+      const { inside, beside } = signsOf({ heat, incidents: Array.from({ length: many }, () => incident()) });
+      return `${heat === "safe" ? "circle" : "diamond"} ${inside} ${beside}`;
+    };
+    for (const many of [1, 2, 120]) expect(new Set(heats.map((heat) => drawn(heat, many))).size).toBe(3);
+    expect([drawn("bad", 2), drawn("busy", 2), drawn("bad", 1)]).toEqual(["diamond 2 !", "diamond 2 ", "diamond ! "]);
+    expect(new Set(heats.map((heat) => SIGNS[heat])).size).toBe(3);
   });
 });

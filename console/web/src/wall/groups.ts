@@ -32,11 +32,23 @@ export interface Marks {
   unplaced: number;
 }
 
-/** `now` is the server's clock: a close that is not confirmed in its time goes wrong without anybody saying so. */
+/**
+ * `now` is the server's clock: a close that is not confirmed in its time goes wrong without anybody saying so. What alarms at the desk is not
+ * safe here, however far its crew is.
+ */
 export function heatOf(incident: Incident, now: number): Heat {
+  if (alarmOf(incident, now) !== null) return "bad";
   const step = stepOf(incident);
-  if (step === "made_safe" || step === "tested" || step === "restored") return "safe";
-  return alarmOf(incident, now) === null ? "busy" : "bad";
+  return step === "made_safe" || step === "tested" || step === "restored" ? "safe" : "busy";
+}
+
+/** What stands for a heat beside its colour, in the legend and in the mark of one incident. */
+export const SIGNS: Record<Heat, string> = { bad: "!", busy: "", safe: "✓" };
+
+/** What a mark shows: a number takes the place of the sign, and stands beside it where something goes wrong. */
+export function signsOf({ heat, incidents }: Pick<Mark, "heat" | "incidents">): { inside: string | number; beside: string } {
+  if (incidents.length === 1) return { inside: SIGNS[heat], beside: "" };
+  return { inside: incidents.length, beside: heat === "bad" ? SIGNS.bad : "" };
 }
 
 const HOT: Record<Heat, number> = { bad: 2, busy: 1, safe: 0 };

@@ -14,7 +14,7 @@ export default {
       title: "今日承诺", close_sent_1s: "1 秒内切断令", called_1s: "1 秒内拨电话", ordered_1s: "1 秒内建单", on_site_30min: "30 分内到场",
       kept: "{kept}/{of}", worst: "最慢 {time}", nothing: "尚无",
     },
-    steps: { title: "各步骤的未结束事件", closing: "正在切断", crew_under_way: "在途", on_site: "到场", made_safe: "已控制", tested: "试验合格", restored: "复气" },
+    steps: { title: "各步骤的未结束事件", closing: "正在切断", crew_wanted: "待派", crew_under_way: "在途", on_site: "到场", made_safe: "已控制", tested: "试验合格", restored: "复气" },
     list: {
       title: "未结束事件", count: "{n} 起", more: "另有 {n} 起", all: "查看全部", quiet: "目前没有泄漏，正在守护。", not_known: "数据中断：现在是否有泄漏，不得而知。",
       reading: "正在读取…", still: "正在读取其余事件…", since: "距报警", answers: "阀门的四个答案",
@@ -23,7 +23,7 @@ export default {
     answers: {
       commanded: { yes: "已发令", not_yet: "未发令", no_meter: "无表可关" },
       reported: { closed: "已报切断", opened: "阀门已开", accepted: "正在关", no_answer: "没有回应", refused: "拒绝", travel_time_over: "关阀超时", asleep: "表端休眠", waiting: "待回报" },
-      holds: { yes: "已关严", flows: "仍有气流", not_provable: "无法证明", at_uplink: "待上报证明", not_yet: "未证关严", in_minutes: "{n} 分后可证", in_a_minute: "不到 1 分钟可证", any_moment: "随时可证" },
+      holds: { yes: "已关严", held: "曾关严", flows: "仍有气流", not_provable: "无法证明", at_uplink: "待上报证明", not_yet: "未证关严", in_minutes: "{n} 分后可证", in_a_minute: "不到 1 分钟可证", any_moment: "随时可证" },
       clearing: { yes: "浓度下降", no: "浓度未降", unknown: "浓度不明", before_meter: "疑表前漏" },
     },
     map: {
@@ -50,7 +50,7 @@ export default {
       title: "Promises today", close_sent_1s: "Close in 1 s", called_1s: "Call in 1 s", ordered_1s: "Order in 1 s", on_site_30min: "There 30 min",
       kept: "{kept}/{of}", worst: "slowest {time}", nothing: "none yet",
     },
-    steps: { title: "Open incidents by step", closing: "closing", crew_under_way: "under way", on_site: "on site", made_safe: "made safe", tested: "test passed", restored: "restored" },
+    steps: { title: "Open incidents by step", closing: "closing", crew_wanted: "no crew", crew_under_way: "under way", on_site: "on site", made_safe: "made safe", tested: "test passed", restored: "restored" },
     list: {
       title: "Open incidents", count: "{n}", more: "and {n} more", all: "see them all", quiet: "No leak now. On watch.", not_known: "No data: whether gas leaks now is not known.",
       reading: "Reading…", still: "Reading the others…", since: "since the alarm", answers: "Four answers of the valve",
@@ -58,8 +58,8 @@ export default {
     },
     answers: {
       commanded: { yes: "sent", not_yet: "not sent", no_meter: "no meter" },
-      reported: { closed: "closed", opened: "opened", accepted: "closing", no_answer: "no answer", refused: "refused", travel_time_over: "too slow", asleep: "meter sleeps", waiting: "no report yet" },
-      holds: { yes: "holds", flows: "gas flows", not_provable: "not provable", at_uplink: "proof at report", not_yet: "not proven", in_minutes: "proof in {n} min", in_a_minute: "proof in less than a minute", any_moment: "proof any moment" },
+      reported: { closed: "reported", opened: "opened", accepted: "closing", no_answer: "no answer", refused: "refused", travel_time_over: "too slow", asleep: "meter sleeps", waiting: "no report yet" },
+      holds: { yes: "holds", held: "held", flows: "gas flows", not_provable: "not provable", at_uplink: "proof at report", not_yet: "not proven", in_minutes: "proof in {n} min", in_a_minute: "proof in less than a minute", any_moment: "proof any moment" },
       clearing: { yes: "room clears", no: "not clearing", unknown: "room unknown", before_meter: "before meter?" },
     },
     map: {

@@ -25,7 +25,7 @@ export function overview(wanted: Partial<Overview> = {}): Overview {
   return {
     homes: 192_000, homes_simulated: 0, incidents_open: 0, orders_waiting: 0, blind: 0, silent: 0, powerless: 0, canary_age_s: 20, canary_passed: true,
     crews: 12, crews_free: 12, crews_busy: 0, at_ms: T0, valves_closed_by_hold: 0, oldest_unhandled_ms: null,
-    incidents_by_step: { closing: 0, crew_under_way: 0, on_site: 0, made_safe: 0, tested: 0, restored: 0 },
+    incidents_by_step: { closing: 0, crew_wanted: 0, unplanned: 0, crew_under_way: 0, on_site: 0, made_safe: 0, tested: 0, restored: 0 },
     ...wanted,
   };
 }

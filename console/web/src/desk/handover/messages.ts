@@ -121,7 +121,7 @@ export default {
     left: "{who} has signed and hands over",
     shift_since: "shift since",
     as_of_now: "as of",
-    withdraw: "Take it back",
+    withdraw: "Withdraw the handover",
     withdrawn_by: "Taken back by {who}, {at}",
     state: { begun: "waits to be taken over", taken: "taken over", withdrawn: "taken back" },
   },

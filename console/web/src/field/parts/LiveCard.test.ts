@@ -63,6 +63,25 @@ describe("what is known of the place", () => {
   });
 });
 
+describe("of a valve that was opened at the meter", () => {
+  const holds = async (changes: Partial<Live>): Promise<(string | undefined)[]> => {
+    await show(LiveCard, { order: at(0, { valve: "opened", opened_ms: trueNow() - MIN, proof: "none", proof_words: { zh: "尚无切断报告", en: "not reported closed yet" }, ...changes }) });
+    const line = document.querySelectorAll(".answers li")[1];
+    return [line?.className, line?.textContent ?? undefined];
+  };
+
+  it("no report of the close is waited for: it says whether it was seen to hold before", async () => {
+    expect(await holds({})).toEqual(["good", "✓关严: 打开前已证明关严"]);
+    expect(await holds({ holds_ms: null })).toEqual(["plain", "–关严: 打开前未能从表底数证明关严"]);
+    // As the phone kept it before it was told when.
+    expect(await holds({ holds_ms: undefined as never })).toEqual(["plain", "–关严: 打开前未能从表底数证明关严"]);
+  });
+
+  it("a close that is yet to be reported is waited for", async () => {
+    expect(await holds({ valve: "accepted" })).toEqual(["waits", "…关严: 尚无切断报告"]);
+  });
+});
+
 describe("the methane in the list of orders", () => {
   const gas = (): string => document.querySelector(".gas")?.textContent ?? "";
 

@@ -2,6 +2,8 @@
 // What was measured or written before gas leaked anew, or for another order, stands ready for nothing; and what was refused is read somewhere.
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { defineComponent, h, nextTick, shallowRef } from "vue";
+import { setLanguage } from "@/shared/i18n";
+import { timeOf } from "@/shared/format";
 import { acts, day, draft, keepDraft, phone } from "../phone";
 import type { Kept } from "../queue/kept";
 import type { Act } from "../queue/act";
@@ -69,6 +71,33 @@ describe("when gas leaks anew", () => {
     await nextTick();
     await stands({ state: "on_site", leakMs: trueNow() });
     expect([field("门外读数")?.value, button("确认读数").disabled]).toEqual(["", true]);
+  });
+
+  it("it is said that it was cleared and by which alarm, at each alarm, until a reading is confirmed", async () => {
+    const line = (): string | undefined => document.querySelector("form [role=status]")?.textContent ?? undefined;
+    await stands({ state: "on_site", leakMs: trueNow() - 3 * MIN });
+    await show(Page);
+    await draft("door:QX-1");
+    // Nothing was typed: nothing was taken from him.
+    await stands({ state: "on_site", leakMs: trueNow() - 2 * MIN });
+    expect(line()).toBe("");
+    for (const [text, leakMs] of [["12", trueNow() - MIN], [".5", trueNow() - 1000]] as const) {
+      write("门外读数", text);
+      await stands({ state: "on_site", leakMs });
+      expect(line()).toBe(`! ${timeOf(leakMs)} 又有泄漏报警，读数已清除，请重新测量`);
+    }
+    write("门外读数", "1");
+    await nextTick();
+    expect(line()).toContain("读数已清除");
+    setLanguage("en");
+    await nextTick();
+    expect(line()).toMatch(/^! Leak alarm again at [0-9:]{8}: the reading was cleared, measure anew$/);
+    setLanguage("zh");
+    await nextTick();
+    button("确认读数").click();
+    await until(() => expect(said()).toContain("可以进入"));
+    button("重新测量").click();
+    await until(() => expect(line()).toBe(""));
   });
 
   it("an older word that is read late clears nothing, nor does the leak that was known when it is read again", async () => {
@@ -175,6 +204,38 @@ it("carries nothing that was written for one order to the next", async () => {
   expect(field("门外读数")?.value).toBe("");
 });
 
+describe("what is to be closed by hand", () => {
+  const BEFORE_METER = "疑似表前泄漏：请关闭户外立管阀，并通知邻居";
+  const sticks = (state: string): Partial<FieldOrder> => ({ state, live: live(trueNow(), { valve: "accepted", proof: "none", before_meter: true }) });
+  const notes = (): Element[] => [...document.querySelectorAll(".stack > .note.alarm")];
+  const above = (one: Element | undefined, other: Element | null): boolean => !!one && !!other && (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING) > 0;
+
+  it("stands above the door and every step of the order, also after a low reading outside", async () => {
+    await stands(sticks("accepted"));
+    await show(Page);
+    expect(notes().map((note) => note.textContent?.trim())).toEqual([`✕ ${BEFORE_METER}`, "✕ 阀门未确认切断：到场后请手动关阀 门外读数安全才进门；不能进入时，请关闭户外或立管阀门。"]);
+    expect(above(notes()[1], document.querySelector("#door"))).toBe(true);
+    strike();
+    await outside("QX-1");
+    await stands(sticks("on_site"));
+    await show(Page);
+    await until(() => expect(said()).toContain("可以进入"));
+    for (const note of notes()) expect([note.getAttribute("role"), above(note, document.querySelector(".note.fine")), above(note, document.querySelector("#door"))]).toEqual(["alert", true, true]);
+    expect([notes().length, said().split(BEFORE_METER).length]).toEqual([2, 2]);
+  });
+
+  it("is a red line of the order in the list of today, in both languages", async () => {
+    const lines = (): (string | null)[] => [...document.querySelectorAll("a.open .bad.small")].map((line) => line.textContent);
+    await stands(sticks("assigned"), { order_no: "QX-2", state: "assigned" });
+    await show(DayView);
+    expect(lines()).toEqual(["✕ 疑似表前泄漏：请关闭户外立管阀", "✕ 阀门未确认切断：到场后请手动关阀"]);
+    setLanguage("en");
+    await nextTick();
+    expect(lines()).toEqual(["✕ Leak before the meter suspected: close the riser valve outside", "✕ The valve is not confirmed closed: close it by hand on site"]);
+    setLanguage("zh");
+  });
+});
+
 describe("what was refused of an order that is no longer his crew's", () => {
   const refused: Act = act(7, { orderNo: "QX-9", refused: { status: 404, reason: "not_found", zh: "没有这张抢修单", en: "there is no such order", atMs: 5 } });
   beforeEach(() => {
@@ -205,6 +266,27 @@ describe("what was refused of an order that is no longer his crew's", () => {
     strike();
     await show(DayView);
     expect(document.querySelectorAll("[role=alert]")).toHaveLength(0);
+  });
+
+  it("is named in its order's line of the list, each step once", async () => {
+    const photo = act(8, { orderNo: "QX-1", what: "photo", refused: refused.refused });
+    acts.value = [{ ...refused, orderNo: "QX-1" }, photo, { ...photo, no: 9, key: "key-9" }];
+    await show(DayView);
+    expect(document.querySelector("a.open .bad.small")?.textContent).toBe("! 站点没有接受：接单、照片");
+    setLanguage("en");
+    await nextTick();
+    expect(document.querySelector("a.open .bad.small")?.textContent).toBe("! The station did not take: accept, photo");
+    setLanguage("zh");
+  });
+
+  it("is told in sentences that end, in both languages", async () => {
+    const when = (): string => [...document.querySelectorAll("[role=alert] p.small")].map((each) => each.textContent?.replace(/\s+/g, " ").trim())[0] ?? "";
+    await show(DayView);
+    expect(when()).toMatch(/^做于 08:00，08:00 被拒。 ?本单后面还有 1 项在等您处理。$/);
+    setLanguage("en");
+    await nextTick();
+    expect(when()).toBe("Done 08:00, refused 08:00. Acts of this order that wait behind it for you: 1.");
+    setLanguage("zh");
   });
 });
 

@@ -5,7 +5,7 @@ import type { Live } from "./model";
 const RULES = { safe_reading_lel: 10, tightness_minutes: 3, tightness_start_kpa: 2, tightness_drop_kpa: 0, gauge_resolution_kpa: 0.05 };
 const live = (changes: Partial<Live> = {}): Live => ({
   order_no: "QX-1", now_ms: 0, state: "on_site", incident_open: true, alarm_lel: 10, last_leak_ms: 1000, detectors: [], meter: null, valve: "reported_closed",
-  valve_words: { zh: "", en: "" }, answer_due_ms: null, proof: "holds", proof_words: { zh: "", en: "" }, proof_due_ms: null, clearing: "clearing",
+  valve_words: { zh: "", en: "" }, close_sent_ms: 1, answer_due_ms: null, proof: "holds", proof_words: { zh: "", en: "" }, proof_due_ms: null, holds_ms: 2, clearing: "clearing",
   clearing_words: { zh: "", en: "" }, before_meter: false, opened_ms: null, opening: null, against_opening: [], ...changes,
 });
 const ME = "C1-A";

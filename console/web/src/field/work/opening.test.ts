@@ -5,7 +5,7 @@ import { barOf, watched, type Phase } from "./opening";
 const words = { zh: "", en: "" };
 const live = (changes: Partial<Live> = {}): Live => ({
   order_no: "QX-1", now_ms: 0, state: "tightness_passed", incident_open: true, alarm_lel: 10, last_leak_ms: 1, detectors: [], meter: null, valve: "reported_closed",
-  valve_words: words, answer_due_ms: null, proof: "holds", proof_words: words, proof_due_ms: null, clearing: "clearing", clearing_words: words, before_meter: false,
+  valve_words: words, close_sent_ms: 1, answer_due_ms: null, proof: "holds", proof_words: words, proof_due_ms: null, holds_ms: 2, clearing: "clearing", clearing_words: words, before_meter: false,
   opened_ms: null, opening: null, against_opening: [], ...changes,
 });
 
