@@ -76,7 +76,12 @@ _IN_SCOPE: Final = f"""
     AND NOT EXISTS (SELECT FROM work_orders WHERE audit.what = 'picture_seen' AND work_orders.order_no = audit.detail ->> 'order_no'
                                               AND NOT {order_in_scope()})"""
 AUDIT = f"""
-    SELECT audit_no, at_ms, who, via, what, about, reason, origin, detail FROM audit
+    SELECT audit_no, at_ms, who, via, what, about, reason, origin, detail,
+           CASE WHEN what IN ('user_made', 'user_changed', 'password_link_made', 'password_chosen')
+                  THEN (SELECT users.name FROM users WHERE users.user_id::text = audit.about)
+                WHEN what IN ('token_made', 'token_ended')
+                  THEN (SELECT api_tokens.name FROM api_tokens WHERE api_tokens.token_id::text = audit.about) END AS about_name
+    FROM audit
     WHERE (%(after)s::bigint IS NULL OR audit_no < %(after)s)
       AND (%(who)s::text IS NULL OR who = %(who)s)
       AND (%(what)s::text IS NULL OR what = %(what)s)
@@ -96,6 +101,7 @@ class AuditRecord(BaseModel):
     zh: str
     en: str
     about: str = Field(description="the id of what it was about: a home, a user, a token")
+    about_name: str | None = Field(description="what that user or token is called today; null of anything else")
     reason: str = Field(description="the reason that was given")
     origin: str = Field(description="the address that it came from")
     detail: dict[str, Any]

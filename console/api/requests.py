@@ -209,7 +209,11 @@ async def report_leak(console: Console, response: Response, who: Signed, asked: 
     """Opens an incident: closes the valve unless told otherwise, sends a crew, rings the other contacts."""
     if asked.home_id is not None:
         await homes.known(console.store, asked.home_id, who)
-    return await put(console, response, "line", "hotline_report", actor_of(who, asked.actor), asked.model_dump(exclude={"actor"}))
+    body = asked.model_dump(exclude={"actor"})
+    if who.via == "demo":
+        # Nobody has called: in the street, where no home says so, its order goes to a simulated crew as well.
+        body["simulated"] = True
+    return await put(console, response, "line", "hotline_report", actor_of(who, asked.actor), body)
 
 
 @router.post("/homes/{home_id}/close-valve", summary="Close a home's valve · 切断", responses=ANSWERS)

@@ -493,6 +493,7 @@ def test_every_change_is_on_record_with_who_and_whence(console: Served) -> None:
         ("token_made", token_id),
         ("token_ended", token_id),
     ]
+    assert [record["about_name"] for record in reversed(records)] == [NEW["name"]] * 3 + ["scada"] * 2
     assert {(record["who"], record["via"], record["origin"]) for record in records} == {("boss", "password", "127.0.0.1")}
     assert records[2]["detail"] == {"display": "王 芳", "disabled": True}
     assert records[0]["zh"] == "停用接口令牌"

@@ -20,6 +20,7 @@ from simulator.demo.taken import LEASE_S, LEFT_S, Taken
 from simulator.phones.lines import PhoneReport
 from simulator.world.plan import DevicePlace, HomePlan
 from tests.console.stage import Records, Served
+from tests.console.test_requests import station
 from tests.simulator.test_demo_leaks import Stage
 
 LINK = "demo-link-of-this-test"
@@ -116,6 +117,13 @@ def test_only_simulated_homes_of_the_registry_may_be_chosen(demonstrated: Served
     assert found["items"][0]["kinds"] == ["plain", "stuck_valve", "before_meter", "nobody_answers"]
     found = client.get("/api/v1/demo/homes", params={"q": "502室"}).json()
     assert [home["home_id"] for home in found["items"]] == ["home-0002"]
+
+
+def test_a_report_in_the_demonstration_is_none_of_a_real_person(demonstrated: Served, database: str) -> None:
+    client = enter(demonstrated)
+    with station(database, "line", "done", {"incident_id": str(uuid4())}) as asked:
+        assert client.post("/api/v1/incidents", json={"place": "五一大道 1 号"}).is_success
+    assert [(each["kind"], each["body"]["simulated"]) for each in asked] == [("hotline_report", True)]
 
 
 def test_a_leak_is_started_once(demonstrated: Served, district: District) -> None:

@@ -34,7 +34,9 @@ describe("the story", () => {
 
   it("tells of many re-sends in a row the first and the last", () => {
     const entries = [entry("close_sent"), ...[1, 2, 4, 8].map((s) => entry("close_resent", s * 1000)), entry("no_answer", 9000), entry("close_resent", 16_000)];
-    expect(told(entries, clocks({})).map((each) => (each.entry.at_ms - T) / 1000)).toEqual([0, 1, 8, 9, 16]);
+    const found = told(entries, clocks({}));
+    expect(found.map((each) => (each.entry.at_ms - T) / 1000)).toEqual([0, 1, 8, 9, 16]);
+    expect(found.map((each) => each.folded)).toEqual([0, 0, 2, 0, 0]);
   });
 
   it("tells of a leak that lasts the first and the last note in a row, and each that says something else", () => {

@@ -7,6 +7,8 @@ import { CLOCKS, type ClockName } from "@/shared/words";
 export interface Told {
   entry: Entry;
   clocks: ClockName[];
+  /** How many that say the same are left out just before it. */
+  folded: number;
 }
 
 /** The sentences that tell of a clock; the first of them at its very millisecond has it. */
@@ -37,5 +39,7 @@ export function told(entries: readonly Entry[], clocks: Clocks): Told[] {
     const entry = then.find((each) => KINDS[name]?.includes(each.kind)) ?? (name === "T0" ? undefined : then[0]);
     if (entry !== undefined) found.set(entry, [...(found.get(entry) ?? []), name]);
   }
-  return kept.map((entry) => ({ entry, clocks: found.get(entry) ?? [] }));
+  const at = new Map(entries.map((entry, index) => [entry, index]));
+  const gap = (index: number): number => (index === 0 ? 0 : (at.get(kept[index] as Entry) ?? 0) - (at.get(kept[index - 1] as Entry) ?? 0) - 1);
+  return kept.map((entry, index) => ({ entry, clocks: found.get(entry) ?? [], folded: gap(index) }));
 }

@@ -1772,6 +1772,11 @@ export interface components {
              */
             about: string;
             /**
+             * About Name
+             * @description what that user or token is called today; null of anything else
+             */
+            about_name: string | null;
+            /**
              * Reason
              * @description the reason that was given
              */

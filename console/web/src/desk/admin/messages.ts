@@ -104,7 +104,7 @@ export default {
     },
     audit: {
       title: "审计记录",
-      lead: "谁、在何时、做了什么、针对谁、理由是什么。只增不改。",
+      lead: "登录、用户与令牌、查看姓名电话、搜索、导出、收听录音与查看照片：谁、何时、针对谁、理由。只增不改。处置与交接班各有自己的记录。",
       none: "没有符合条件的记录。",
       at: "时间",
       who: "何人",
@@ -220,7 +220,7 @@ export default {
     },
     audit: {
       title: "Audit record",
-      lead: "Who did what, when, about whom and why. Only ever added to.",
+      lead: "Signing in, users and tokens, looks at names and numbers, searches, exports, recordings and photos: who, when, about whom and why. Only ever added to. Incidents, orders and handovers keep records of their own.",
       none: "No entry passes the filter.",
       at: "When",
       who: "Who",

@@ -62,6 +62,17 @@ describe("the shift handover", () => {
     await until(() => expect(on.find(".sign [role=alert]").textContent).toContain("还有 1 项无人接手"));
   });
 
+  it("is taken by its own writer in the demonstration alone, by nobody who signed in there with a password", async () => {
+    const own = draft({ under_way: { ...brief, left_by: "zhou.min", left_display: "周敏" } });
+    const answers = { ...past, "GET /handover": own, "GET /handovers/h1": { ...begun, left_by: "zhou.min" } };
+    const demonstration = await stage(HandoverPage, {}, answers, { rights: ["read", "handover", "demo"], demo: true });
+    await until(() => expect(demonstration.button("以 周敏 签字接班")).toBeDefined());
+    strike();
+    const signedIn = await stage(HandoverPage, {}, answers, { rights: ["read", "handover"], demo: true });
+    await until(() => expect(signedIn.says("等待接班")).toBe(true));
+    expect(signedIn.says("以 周敏 签字接班")).toBe(false);
+  });
+
   it("draws a storm's many things when they are wanted, and counts all of them", async () => {
     const incidents = Array.from({ length: 130 }, (_, index) => ({ ...incident, thing: `incident:${index}`, incident_id: String(index) }));
     const on = await stage(HandoverPage, {}, { ...past, "GET /handover": draft({ incidents, tasks: [] }) }, { rights: ["read", "handover"] });
