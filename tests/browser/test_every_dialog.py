@@ -85,7 +85,7 @@ def opened(page: Page, asked: Asked) -> tuple[Locator, Locator | None]:
     else:
         page.keyboard.press(asked.key)
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
+    expect(dialog, f"the dialog {asked.name} over {asked.path}").to_be_visible()
     # What is still coming into sight has not its colours yet.
     until_so(page, lambda: page.evaluate(STANDS), f"the dialog {asked.name} stands")
     return dialog, button

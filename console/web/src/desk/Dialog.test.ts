@@ -32,3 +32,18 @@ it("a click beside the dialog closes it", async () => {
   dialog.click();
   await until(() => expect(document.querySelector("dialog")).toBeNull());
 });
+
+it("is told of Escape before it is closed: one that is opened in the same moment stays", async () => {
+  const { dialog } = await opened();
+  const escape = new Event("cancel", { cancelable: true });
+  dialog.dispatchEvent(escape);
+  expect([escape.defaultPrevented, dialog.open]).toEqual([true, true]);
+  await until(() => expect(document.querySelector("dialog")).toBeNull());
+});
+
+it("is not closed by a choice of a file that was called off inside it", async () => {
+  const { on, dialog } = await opened();
+  on.find("textarea").dispatchEvent(new Event("cancel", { bubbles: true, cancelable: true }));
+  await nextTick();
+  expect(dialog.open).toBe(true);
+});
