@@ -69,6 +69,18 @@ def with_reason(zh: str, en: str) -> Sentence:
     return sentence
 
 
+def at_attempt(zh: str, en: str) -> Sentence:
+    """A sentence of one close of several: from the second on with its number."""
+
+    def sentence(_: str, detail: Detail) -> Words:
+        attempt = detail.get("attempt")
+        if isinstance(attempt, int) and attempt > 1:
+            return Words(zh=f"{zh}（第 {attempt} 次）", en=f"{en} (attempt {attempt})")
+        return Words(zh=zh, en=en)
+
+    return sentence
+
+
 def by(zh: str, en: str) -> Sentence:
     """A sentence that names who acted in place of ``{who}``, with the reason where one was given."""
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from console.order_wording import step_words
-from console.phrases import Detail, Sentence, by, capital, methane, named, reason, unknown, with_reason
+from console.phrases import Detail, Sentence, at_attempt, by, capital, methane, named, reason, unknown, with_reason
 from console.vocabulary import CALL_OUTCOMES, ENDINGS, HOLDS, ORDER_KINDS, ORDER_STATES, VALVE_CAUSES, Words, said
 
 LATE_MS: Final = 60_000
@@ -82,13 +82,6 @@ def _leak_again(actor: str, detail: Detail) -> Words:
 def _caller(detail: Detail) -> tuple[str, str]:
     phone = detail.get("caller_phone")
     return (f"；来电号码 {phone}", f"; the caller's number: {phone}") if phone else ("", "")
-
-
-def _close_sent(_: str, detail: Detail) -> Words:
-    attempt = detail.get("attempt")
-    if isinstance(attempt, int) and attempt > 1:
-        return Words(zh=f"第 {attempt} 次切断指令已发往燃气表", en=f"Close command sent to the meter (attempt {attempt})")
-    return Words(zh="切断指令已发往燃气表", en="Close command sent to the meter")
 
 
 def _close_resent(_: str, detail: Detail) -> Words:
@@ -264,14 +257,14 @@ INCIDENT_EVENTS: Mapping[str, Sentence] = {
     "opened_valve": _valve_opened,
     "no_meter": with_reason("该户没有可切断的燃气表，请现场切断", "This home has no meter that can be closed: it is closed on site"),
     "leak_again": _leak_again,
-    "close_sent": _close_sent,
+    "close_sent": at_attempt("切断指令已发往燃气表", "Close command sent to the meter"),
     "close_resent": _close_resent,
-    "close_accepted": with_reason("燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
+    "close_accepted": at_attempt("燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
     "reported_closed": _reported_closed,
     "closed_locally": _closed_locally,
-    "no_answer": with_reason("燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"),
+    "no_answer": at_attempt("燃气表没有回应切断指令，继续重发", "The meter does not answer the close; it is sent again and again"),
     "refused": with_reason("燃气表拒绝切断", "The meter refused to close"),
-    "travel_time_over": with_reason("阀门未按时关闭，状态不明", "The valve did not close in its time; its position is unknown"),
+    "travel_time_over": at_attempt("阀门未按时关闭，状态不明", "The valve did not close in its time; its position is unknown"),
     "open_requested": by("{who} 请求在表前打开阀门", "{who} asks to open the valve at the meter"),
     "open_refused": by("平台拒绝打开阀门", "The platform refused to open the valve"),
     "open_sent": with_reason(

@@ -8,14 +8,13 @@ from pydantic import BaseModel, Field
 
 from alarm_engine.judgement.conditions import Condition
 from console.access.scope import home_in_scope
-from console.api.homes import Parts
 from console.api.needs import Database
 from console.api.reader import Reader
+from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import CONDITION_CAUSES, CONDITIONS, Words, said
-from core.registry.address import address
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
 
@@ -94,11 +93,11 @@ def _key(row: Row) -> tuple[str, ...]:
 
 
 def _home(row: Row) -> HomeCondition:
-    parts = Parts(row)
+    where = home_address(row)
     return HomeCondition(
         **row,
-        address_zh=address(parts, "zh"),
-        address_en=address(parts, "en"),
+        address_zh=where.zh,
+        address_en=where.en,
         condition_words=said(CONDITIONS, row["condition"]),
         cause_words=said(CONDITION_CAUSES, row["cause"]),
     )

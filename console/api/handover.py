@@ -93,21 +93,22 @@ class HandoverBrief(BaseModel):
     tasks: int = Field(description="open tasks in the newest of its documents")
 
 
+class Person(BaseModel):
+    """Somebody who may own a thing."""
+
+    name: str
+    display: str
+
+
 class Handover(HandoverBrief):
     """A handover with what was signed."""
 
     remarks: str
     note: str | None
     owners: dict[str, str]
+    people: list[Person] = Field(description="who is named in it, as they are called today; a name that is no user's any more is left out")
     begun_document: Document = Field(description="as the leaving one signed it")
     taken_document: Document | None = Field(description="as the taking one signed it")
-
-
-class Person(BaseModel):
-    """Somebody who may own a thing."""
-
-    name: str
-    display: str
 
 
 class Taken(BaseModel):
@@ -189,6 +190,7 @@ async def _whole(console: Running, who: Who, handover_id: UUID) -> Row:
 async def _told(store: Store, row: Row, who: Who) -> Handover:
     begun = Document(**row["document"])
     taken = Document(**row["end_document"]) if row["end_document"] else None
+    people_in = named(begun) | (set() if taken is None else named(taken))
     clear_of = await _clear_of(store, who, [begun] if taken is None else [begun, taken])
     # What was said of the shift is of no home: it is for the shift that takes it, and until that one is taken over itself.
     hide = (lambda text: text) if row["is_last"] and who.may("read_people") else masking.text
@@ -197,6 +199,7 @@ async def _told(store: Store, row: Row, who: Who) -> Handover:
         remarks=hide(row["remarks"]),
         note=None if row["end_note"] is None else hide(row["end_note"]),
         owners={**row["owners"], **(row["end_owners"] or {})},
+        people=[Person(**each) for each in await store.rows(sql.CALLED, {"names": list(people_in)})],
         begun_document=_masked(begun, clear_of),
         taken_document=None if taken is None else _masked(taken, clear_of),
     )

@@ -15,10 +15,10 @@ from console.access.scope import IN_SCOPE_HOME
 from console.access.who import Who
 from console.api.needs import Console, Database
 from console.api.reader import Reader
+from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.store import Row, Store
-from core.registry.address import address
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
 
@@ -204,21 +204,9 @@ class Readings(BaseModel):
     truncated: bool = Field(description="true: there were more than `limit`; the newest are given")
 
 
-class Parts:
-    """The parts of an address, of a row that has them."""
-
-    def __init__(self, row: Row) -> None:
-        self.district_code: str = row["district_code"]
-        self.district: str = row["district"]
-        self.estate: str = row["estate"]
-        self.building: str = row["building"]
-        self.unit: str = row["unit"]
-        self.room: str = row["room"]
-
-
 def _home(row: Row) -> dict[str, Any]:
-    parts = Parts(row)
-    return {**row, "address_zh": address(parts, "zh"), "address_en": address(parts, "en")}
+    where = home_address(row)
+    return {**row, "address_zh": where.zh, "address_en": where.en}
 
 
 def _seen(row: Row, who: Who, *, home_open: bool) -> Row:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.who import Who
-from console.api.homes import Parts
 from console.api.incidents import addresses
 from console.api.needs import Console
 from console.api.reader import Reader
@@ -17,11 +16,11 @@ from console.desk.asked import Address, Asked, read
 from console.desk.hits import DEVICE_KINDS, Hit, best
 from console.desk.memory import memory
 from console.desk.places import fitting
+from console.home_address import home_address
 from console.problems import responses
 from console.running import Running
 from console.store import Row
 from console.vocabulary import INCIDENT_KINDS, ORDER_KINDS, ORDER_STATES, Words, said
-from core.registry.address import address
 
 router = APIRouter(prefix="/api/v1", tags=["homes"])
 
@@ -185,20 +184,15 @@ def _told(hit: Hit, incident: Hit | None) -> SearchHit:
     )
 
 
-def _where(row: Row) -> Words:
-    parts = Parts(row)
-    return Words(zh=address(parts, "zh"), en=address(parts, "en"))
-
-
 def _home(row: Row, rank: int, of: tuple[str, str] | None = None) -> Hit:
     zh, en = f"户号 {row['household_no']} · {row['community']}", f"household {row['household_no']} · {row['community']}"
     if of is not None:
         zh, en = f"电话属于该户{of[0]} · {zh}", f"the number of its {of[1]} · {en}"
-    return Hit("home", row["home_id"], _where(row), Words(zh=zh, en=en), row["home_id"], rank)
+    return Hit("home", row["home_id"], home_address(row), Words(zh=zh, en=en), row["home_id"], rank)
 
 
 def _device(row: Row) -> Hit:
-    kind, where, gone = said(DEVICE_KINDS, row["kind"]), _where(row), row["retired"]
+    kind, where, gone = said(DEVICE_KINDS, row["kind"]), home_address(row), row["retired"]
     title = Words(zh=f"{kind.zh} {row['device_id']}", en=f"{kind.en} {row['device_id']}")
     detail = Words(zh=where.zh + ("（已停用）" if gone else ""), en=where.en + (" (retired)" if gone else ""))
     return Hit("device", row["device_id"], title, detail, row["home_id"], 5 + 35 * row["rank"] + 5 * gone)

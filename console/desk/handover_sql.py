@@ -63,6 +63,7 @@ REMARKS: Final[LiteralString] = f"""
 HOMES_OPEN: Final[LiteralString] = f"""
     SELECT i.incident_id, {home_open("i.home_id", "i.incident_id")} AS home_open FROM incidents i WHERE i.incident_id = ANY(%(ids)s)"""
 PEOPLE: Final[LiteralString] = "SELECT name, display, roles, districts FROM users WHERE disabled_ms IS NULL ORDER BY name LIMIT 5000"
+CALLED: Final[LiteralString] = "SELECT name, display FROM users WHERE name = ANY(%(names)s) ORDER BY name"
 LAST_TAKEN: Final[LiteralString] = """
     SELECT max(e.at_ms) AS at_ms FROM handovers h JOIN handover_ends e USING (handover_id) WHERE h.desk = %(desk)s AND e.how = 'taken'"""
 

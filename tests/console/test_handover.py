@@ -22,7 +22,7 @@ HOME = {"home_id": "home-0001", "district_code": "430102", "address_zh": "芙蓉
 async def desk(database: str, records: Records) -> AsyncIterator[Desk]:
     people: tuple[tuple[str, Role], ...] = (("chen", "supervisor"), ("li", "operator"), ("zhao", "operator"))
     for name, role in people:
-        user(records, name, role)
+        user(records, name, role, display=f"{name}'s display")
     async with running_desk(database) as found:
         yield found
 
@@ -93,6 +93,8 @@ async def test_both_sign_and_nothing_goes_over_unowned(desk: Desk, records: Reco
     assert (taken["state"], taken["left_by"], taken["ended_by"], taken["ended_display"]) == ("taken", "li", "zhao", "赵值班")
     assert taken["ended_ms"] >= taken["begun_ms"] > 0
     assert taken["owners"] == {incident: "zhao", task: "chen", **STANDING}
+    assert begun["people"] == [{"name": "zhao", "display": "zhao's display"}]
+    assert [each["name"] for each in taken["people"]] == ["chen", "zhao"]
     assert [each["owner"] for each in taken["begun_document"]["tasks"]] == [None]
     assert {part: [each["owner"] for each in taken["taken_document"][part]] for part in ("holds", "hold_counts", "blind_groups")} == {
         part: ["zhao"] for part in ("holds", "hold_counts", "blind_groups")

@@ -149,7 +149,16 @@ def test_closed_lists_are_complete() -> None:
         ),
         ("closed_locally", {"cause": "seismic"}, "燃气表报告：阀门已切断（震动）",
          "The meter says that its valve is closed (seismic shock)"),
-        ("close_sent", {"attempt": 2}, "第 2 次切断指令已发往燃气表", "Close command sent to the meter (attempt 2)"),
+        ("close_sent", {"attempt": 2}, "切断指令已发往燃气表（第 2 次）", "Close command sent to the meter (attempt 2)"),
+        ("close_accepted", {"attempt": 1}, "燃气表已接受切断指令，阀门正在关闭", "The meter accepted the close, the valve is moving"),
+        (
+            "close_accepted", {"attempt": 2},
+            "燃气表已接受切断指令，阀门正在关闭（第 2 次）", "The meter accepted the close, the valve is moving (attempt 2)",
+        ),
+        (
+            "travel_time_over", {"attempt": 3}, "阀门未按时关闭，状态不明（第 3 次）",
+            "The valve did not close in its time; its position is unknown (attempt 3)",
+        ),
     ],
 )  # fmt: skip
 def test_sentences_are_told_to_a_stranger(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:

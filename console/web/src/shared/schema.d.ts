@@ -3508,6 +3508,11 @@ export interface components {
             owners: {
                 [key: string]: string;
             };
+            /**
+             * People
+             * @description who is named in it, as they are called today; a name that is no user's any more is left out
+             */
+            people: components["schemas"]["Person"][];
             /** @description as the leaving one signed it */
             begun_document: components["schemas"]["Document"];
             /** @description as the taking one signed it */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { session } from "@/shared/session";
 import { NOW, Refused, stage, strike, until } from "../more/stage";
 import HandoverPage from "./Handover.vue";
+import Signed from "./Signed.vue";
 
 afterEach(() => {
   strike();
@@ -18,7 +19,7 @@ const draft = (more: object = {}) => ({
   under_way: null, people, ...more,
 });
 const brief = { handover_id: "h1", desk: "*", state: "begun", begun_ms: NOW - 1000, left_by: "wang.fang", left_display: "王芳", ended_ms: null, ended_by: null, ended_display: null, incidents: 1, tasks: 1 };
-const begun = { ...brief, remarks: "8 栋停电", note: null, owners: {}, begun_document: draft(), taken_document: null };
+const begun = { ...brief, remarks: "8 栋停电", note: null, owners: {}, people: [], begun_document: draft(), taken_document: null };
 const past = { "GET /handovers": { items: [], next: null } };
 
 function choose(label: string, value: string): void {
@@ -113,6 +114,15 @@ describe("the shift handover", () => {
     await until(() => expect(on.says("交班人不能接自己的班")).toBe(true));
     expect(() => on.button("签字接班")).toThrow();
     on.button("撤回交班");
+  });
+});
+
+describe("a handover that was signed", () => {
+  it("calls its owners as their users are called, and one that is no user any more as he was recorded", async () => {
+    const taken = draft({ incidents: [{ ...incident, owner: "li.wei" }], tasks: [{ ...task, owner: "gone" }] });
+    const on = await stage(Signed, { id: "h1" }, { "GET /handovers/h1": { ...begun, state: "taken", people, taken_document: taken } });
+    await until(() => expect([...document.querySelectorAll("td[data-name='负责人']")].map((cell) => cell.textContent?.trim())).toEqual(["李伟", "gone"]));
+    expect(on.says("li.wei")).toBe(false);
   });
 });
 

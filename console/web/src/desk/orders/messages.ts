@@ -10,7 +10,7 @@ export default {
         accepted: "已接单",
         on_site: "到场",
         made_safe: "已控制",
-        tested: "严密性试验合格",
+        tested: "试验合格、已复气",
         no_access: "到访不遇",
       },
       empty: {
@@ -100,7 +100,7 @@ export default {
         accepted: "Accepted",
         on_site: "On site",
         made_safe: "Made safe",
-        tested: "Tightness test passed",
+        tested: "Tested, gas restored",
         no_access: "No access",
       },
       empty: {
