@@ -22,6 +22,7 @@ _LONGEST_PAUSE = 15.0
 _CALM_SECONDS = 10.0
 """Who lived this long is not failing at its start: it is started again after the first pause, however often it was killed before."""
 _TICK = 0.2
+_TELL_EVERY = 20.0
 _STARTUP_DEATHS = 3
 
 
@@ -103,12 +104,15 @@ class Supervisor:
         """How often each part died so far, without those that never did."""
         return dict(self._deaths)
 
-    def wait_ready(self, seconds: float) -> None:
+    def wait_ready(self, seconds: float, tell_every: float = _TELL_EVERY) -> None:
         """Wait until every part is healthy, restarting the dead ones. From then on what hangs is ended, and started again like them.
+
+        Who is waited for is said every ``tell_every`` seconds.
 
         Raises UserError with the reasons when that takes longer, or when a part dies three times; Stopped when asked to stop.
         """
-        deadline = time.monotonic() + seconds
+        told = time.monotonic()
+        deadline = told + seconds
         while True:
             self.watch()
             sick = [(part, reason) for part in self._parts if (reason := part.health()) is not None]
@@ -118,8 +122,11 @@ class Supervisor:
             for part, _ in sick:
                 if self._deaths.get(part.name, 0) >= _STARTUP_DEATHS:
                     raise _does_not_start(part, f"{part.last_words()}")
+            part, reason = sick[0]
+            if time.monotonic() > told + tell_every:
+                told += tell_every
+                self._say(f"仍在等待 {part.name}：{reason}", f"still waiting for {part.name}: {reason}")
             if time.monotonic() > deadline:
-                part, reason = sick[0]
                 raise _does_not_start(part, f"{reason}; {part.last_words()}")
             if self._stop.wait(_TICK):
                 raise Stopped

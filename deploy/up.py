@@ -32,7 +32,8 @@ from deploy.terminal import Language, Terminal, result
 if TYPE_CHECKING:
     from core.registry.model import ImportReport
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
+"""For a crowded machine, where what steps back for the others has a small share of it."""
 _PORT_PATIENCE_SECONDS = 5.0
 _CREWS_SEED = 1
 DENY_COMMANDS = "GAS_SENTINEL_EXERCISE_DENY_COMMANDS"

@@ -28,8 +28,8 @@ from simulator.world.plot import Plot
 from simulator.world.radio import Radio
 from simulator.world.town import INTRODUCTION_S, Town
 
-_HEALTHY_S = 30.0
-_HEALTHY_AGAIN_S = 90.0
+_HEALTHY_S = 90.0
+_HEALTHY_AGAIN_S = 180.0
 _HEARD_S = 30.0
 _HEARD_MANY_S = 60.0
 _MANY = 50

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from simulator.phones.lines import PhoneReport
 from simulator.scenarios import Scenario
 from simulator.world.home import HomePlan
-from simulator.world.record import WorldRecord
+from simulator.world.record import Leak, WorldRecord
 
 Verdict = Literal["held", "broken", "late", "not_observed"]
 """``late``: it happened, and after the time that was promised for it. That is broken too, though it may be the machine's doing."""
@@ -171,6 +171,15 @@ class Facts:
     def under_fire(self) -> bool:
         """Whether parts of the platform were killed while it worked: then no promise in time is judged."""
         return bool(self.kills)
+
+    def was_spared_the_close(self, leak: Leak) -> bool:
+        """Whether no close had to arrive: parts were killed, and the valve closed by itself.
+
+        A close may die with the broker that had it. It is sent again until its meter answers or says that the valve is closed, and a valve
+        that a detector has closed is not told again.
+        """
+        closed = [move for move in self.record.moves_to(leak.home_id, "closed") if move.at_ms >= leak.started_ms]
+        return self.under_fire and bool(closed) and closed[0].cause != "command"
 
 
 def most_at_once(spans: Iterable[Span]) -> dict[str, int]:

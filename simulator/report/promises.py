@@ -53,6 +53,8 @@ def _seen_by_the_devices(facts: Facts) -> Finding:
         if leak.published_s is None or facts.plans[leak.home_id].meter is None or leak.home_id in facts.sleeping:
             continue
         heard = [h for h in facts.record.closes_heard(leak.home_id) if h.at_ms >= leak.started_ms]
+        if not heard and facts.was_spared_the_close(leak):
+            continue
         if not heard:
             return Finding(key, None, "broken", f"{zh}：没有到达", f"{en}: never arrived")
         times.append((heard[0].at_s - leak.published_s) * 1000 / facts.clock_rate)

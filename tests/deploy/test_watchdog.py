@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import UserError
 from core.observe import STANDS_STILL
 from deploy.embedded.processes import free_port
 from deploy.station import Station
@@ -58,6 +59,19 @@ def test_a_station_that_hangs_is_ended_and_comes_back(supervisor: Supervisor, st
     supervisor.wait_ready(PATIENCE_S)
     assert station.pid not in (None, first)
     assert supervisor.deaths() == {"stub": 1}
+
+
+def test_a_start_that_takes_long_says_whom_it_waits_for(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(StopRequest(), lambda _, en: said.append(en))
+    nobody = f"http://127.0.0.1:{free_port()}/health"
+    supervisor.start(Station("mute", (sys.executable, "-c", "import signal; signal.pause()"), {}, tmp_path / "log", health_url=nobody))
+    try:
+        with pytest.raises(UserError, match="mute does not get ready"):
+            supervisor.wait_ready(0.5, tell_every=0.1)
+    finally:
+        supervisor.stop()
+    assert "still waiting for mute: no answer" in said
 
 
 def test_one_answer_between_forgives_the_silence(station: Station) -> None:

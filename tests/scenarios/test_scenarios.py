@@ -16,7 +16,7 @@ import pytest
 from deploy.plays import UNDER_FIRE, Play, Played, Plays, result_table, the_plays
 from simulator.scenarios import load, names
 
-_AT_ONCE = 5
+_AT_ONCE = 4
 
 RED = ("no-local-linkage", "nobody-answers", "noisy-sensor")
 """Played with their broken setting as well: no close, no call, and a leak where there is none. Their files say what it breaks."""

@@ -247,6 +247,17 @@ def test_no_promise_in_time_is_judged_while_parts_are_killed() -> None:
     assert "close_within_a_second" not in Report.of(storm(incidents=tuple(slow), kills={"line": 1})).broken()
 
 
+def test_a_close_that_died_with_a_killed_broker_is_not_missed_where_the_valve_closed_by_itself() -> None:
+    broken = {"leak_closes_valve", "close_at_the_meter"}
+    by_command = storm(kills={"broker": 1})
+    itself = replace(by_command.record, moves=[replace(move, cause="linkage") for move in by_command.record.moves])
+    assert broken <= set(Report.of(by_command).broken())
+    assert broken <= set(Report.of(storm(record=itself)).broken())
+    assert not broken & set(Report.of(storm(record=itself, kills={"broker": 1})).broken())
+    open_still = replace(itself, moves=itself.moves[1:])
+    assert broken <= set(Report.of(storm(record=open_still, kills={"broker": 1})).broken())
+
+
 def test_calls_beyond_the_lines_are_measured_and_not_judged() -> None:
     late = tuple(Incident({**i.detail, "clocks": {**i.clocks, "T6a": T + 60_000}}, i.timeline) for i in storm().incidents)
     few = storm().scenario.model_copy(update={"platform": {"GAS_SENTINEL_MAX_CONCURRENT_CALLS": "3"}})
