@@ -175,8 +175,7 @@ class JournalMachine(AlarmMachine):
         self.run(self.stage.clock.advance(0.002))
         self.end_an_incident(which, tested)
 
-    # :meth:`the_line_dies` is how a life ends here.
-    the_line_starts_again = None  # type: ignore[assignment]
+    the_line_starts_again = None  # type: ignore[assignment]  # a life ends by the_line_dies here: this rule is taken out
 
     # -- lives -----------------------------------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ def test_who_guesses_tokens_is_stopped_before_they_are_looked_up(console: Served
         looked_up.append(value)
         return await find(value, origin, now_ms)
 
-    tokens.find = counted  # type: ignore[method-assign]
+    tokens.find = counted  # type: ignore[method-assign]  # it counts, and asks the real one
     stranger = console.anybody()
     said = [_guess(stranger, f"gs_guess-{number}") for number in range(40)]
     assert said == [401] * 20 + [429] * 20

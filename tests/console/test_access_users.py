@@ -293,7 +293,7 @@ def test_what_is_left_out_stays_as_another_set_it_meanwhile(console: Served) -> 
             await asyncio.to_thread(go.wait)
         return found
 
-    users.read = slowly  # type: ignore[method-assign]
+    users.read = slowly  # type: ignore[method-assign]  # the real one, held up between two others
     said: list[httpx.Response] = []
     thread = threading.Thread(target=lambda: said.append(boss.patch(path, json={"display": "王 芳"})))
     thread.start()
