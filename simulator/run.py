@@ -120,6 +120,7 @@ class Stage:
         self._narrate = narrate
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
+        self._at_work: asyncio.Task[None] | None = None
         self._clock = line.clock()
         self._started_ms = self._clock.now_ms()
         self._steps_done_ms: int | None = None
@@ -156,8 +157,9 @@ class Stage:
         self._technicians = Technicians(self._api, self._town, seed=seed, clock=clock, tempo=Tempo(drive_s=scenario.drive_s))
         self._witness = Witness(self._line.postgres, clock, self._story.home_id, self._started_ms, rate=clock.rate)
         self._town.begin()
-        for work in (self._town.run(), self._phones.run(), self._technicians.run(), self._witness.run()):
-            self._tasks.append(asyncio.create_task(work))
+        self._at_work = asyncio.create_task(self._technicians.run())
+        others = (self._town.run(), self._phones.run(), self._witness.run())
+        self._tasks += [self._at_work, *map(asyncio.create_task, others)]
 
     def _tell(self, line: StoryLine) -> None:
         """Of a storm only the story's home is told line by line."""
@@ -302,8 +304,15 @@ class Stage:
             en = f"of {of} homes: {closed} closed, {incidents} incidents, {ordered} orders, {called} called"
             self._town.households[self._story.home_id].tell(zh, en)
 
+    async def _stop_work(self) -> None:
+        """No technician works on while the incidents are read: a valve would be seen to open whose test its incident did not have yet."""
+        if self._at_work is not None:
+            self._at_work.cancel()
+            await asyncio.gather(self._at_work, return_exceptions=True)
+
     async def facts(self, timed_out: bool) -> Facts:
-        """Everything that the report is judged from. The town is taken off the air."""
+        """Everything that the report is judged from. The technicians stop, and the town is taken off the air."""
+        await self._stop_work()
         homes, town, since_ms = self._town.households, self._town, self._started_ms
         known = {place.account for household in homes.values() for place in household.places.values()}
         strangers = frozenset(town.strangers)

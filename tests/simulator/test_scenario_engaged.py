@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,14 +40,21 @@ def home(number: int, *, hub: str | None = None, building: str = "1", **changes:
 
 
 @contextmanager
-def platform(homes: list[Home]) -> Iterator[str]:
-    """An API that knows these homes; its address."""
+def platform(homes: list[Home], more: Callable[[str], Any] = lambda path: None) -> Iterator[str]:
+    """An API that knows these homes, and what ``more`` knows by its path; its address."""
     by_id = {found["home_id"]: found for found in homes}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0].removeprefix("/api/v1/")
-            found: Any = {"items": homes, "next": None} if path == "homes" else by_id.get(path.removeprefix("homes/"))
+            found: Any = {"items": homes, "next": None} if path == "homes" else by_id.get(path.removeprefix("homes/"), more(path))
+            self._answer(found)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(more(self.path.removeprefix("/api/v1/")))
+
+        def _answer(self, found: Any) -> None:
             body = json.dumps(found).encode()
             self.send_response(200 if found is not None else 404)
             self.send_header("Content-Length", str(len(body)))
