@@ -4,6 +4,8 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+# The tests start hundreds of processes: where the environment forbids to keep bytecode, each would compile the whole product anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench scenarios storm timescale pictures clean

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 PAGES: Final = Path(__file__).resolve().parent / "pages"
 
@@ -41,23 +42,22 @@ _NOT_BUILT: Final = (
 )
 
 
-def routes(pages: Path = PAGES) -> APIRouter:
+def routes(pages: Path = PAGES) -> list[Route]:
     """One route a file that stands there now, and the two pages; nothing else of the disk can be asked for."""
-    router = APIRouter()
+    found: list[Route] = []
     for file in sorted(path for path in pages.rglob("*") if path.is_file() and path.suffix not in {".html", ".gz"}):
         name = file.relative_to(pages).as_posix()
-        _add(router, f"/{name}", _serving(file, _FOR_EVER if name.startswith("assets/") else _FRESH))
+        found.append(_route(f"/{name}", _serving(file, _FOR_EVER if name.startswith("assets/") else _FRESH)))
     # A field file's own route stands before the page's, which takes every path below it.
     for paths, name in ((FIELD, "field/index.html"), (OPERATIONS, "index.html")):
         page = _page(pages / name)
-        for path in paths:
-            _add(router, path, page)
-    return router
+        found += [_route(path, page) for path in paths]
+    return found
 
 
-def _add(router: APIRouter, path: str, serve: Callable[[Request], Awaitable[Response]]) -> None:
+def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
     # Nothing of it is validated or described, and FastAPI's own kind of route costs several times as much to make, for each file.
-    router.add_route(path, serve, methods=["GET"], include_in_schema=False)
+    return Route(path, serve, methods=["GET"], include_in_schema=False)
 
 
 def _serving(file: Path, caching: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID, uuid4, uuid5
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel, Field, computed_field
 
 from console.access.who import Who
-from console.api.needs import Console, Database, needs
+from console.api.needs import Console, Database, needs, noun
 from console.api.orders import OrderNo, unknown_order
 from console.field import attachments_sql, picture
 from console.problems import FieldError, Problem, not_found, responses
@@ -19,7 +19,7 @@ from console.wording import LATE_MS
 from dispatch.judgement.reasons import Reason
 from dispatch.judgement.true_time import true_time
 
-router = APIRouter(prefix="/api/v1", tags=["orders"])
+router = noun("orders")
 
 GRACE_MS: Final = 2 * 86_400_000
 """How long after an order was archived, or that was told, its own technician may still send the pictures that he took there."""

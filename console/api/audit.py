@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from console.access.audit import AUDIT, WHAT_NAMES, AuditRecord, What
 from console.access.who import Who
-from console.api.needs import Database, needs
+from console.api.needs import Database, needs, noun
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 
-router = APIRouter(prefix="/api/v1", tags=["access"])
+router = noun("access")
 
 Reader = Annotated[Who, Depends(needs("audit"))]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, LiteralString
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
 from console import masking
@@ -10,13 +10,13 @@ from console.access.in_scope import home_open
 from console.access.scope import order_in_scope
 from console.access.who import Who
 from console.api import orders
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.reader import Reader
 from console.api.requests import ANSWERS, Asked, Note, Outcome, actor_of, put
 from console.desk.columns import COLUMN_OF, COLUMNS
 from console.problems import responses
 
-router = APIRouter(prefix="/api/v1", tags=["orders"])
+router = noun("orders")
 
 _SHOWN_MAX: Final = 100
 

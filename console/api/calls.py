@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import CALL_IN_SCOPE, home_open
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.joined import JOINED, by_asked
 from console.paging import After, Limit, Page, behind, next_of
@@ -21,7 +21,7 @@ from console.vocabulary import CALL_OUTCOMES, Words, said
 from core.ids import CANARY_HOME
 from dispatch.voice.protocol import CANARY_ADDRESS
 
-router = APIRouter(prefix="/api/v1", tags=["calls"])
+router = noun("calls")
 
 _COLUMNS = """call_id, incident_id, home_id, attempt, position, name, role, address, simulated, language, requested_ms, placed_ms,
     ringing_ms, answered_ms, key, key_ms, ended_ms, outcome, sip_code, q850_cause, cause_source, reason, said"""

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import COMMAND_IN_SCOPE, home_open
-from console.api.needs import Database
+from console.api.needs import Database, noun
 from console.api.reader import Reader
 from console.joined import kin_of
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
 
-router = APIRouter(prefix="/api/v1", tags=["commands"])
+router = noun("commands")
 
 _COLUMNS = """command_id, device_id, account, command, incident_id, attempt, order_no, reason, state, sends, issued_ms,
     expires_ms, sent_ms, accepted_ms, done_ms, result, detail, requested_by,

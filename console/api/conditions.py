@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from alarm_engine.judgement.conditions import Condition
 from console.access.scope import home_in_scope
-from console.api.needs import Database
+from console.api.needs import Database, noun
 from console.api.reader import Reader
 from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
@@ -16,7 +16,7 @@ from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import CONDITION_CAUSES, CONDITIONS, Words, said
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 _BUILDING = "h.district_code, h.community, h.estate, h.building"
 # A home counts once in a building, however many of its devices are concerned; what is retired counts nowhere.

@@ -7,20 +7,19 @@ their place now.
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.scope import crew_in_scope
 from console.access.who import Who
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 from console.store import Row, Store
 from dispatch.judgement.crews import POSITION_HOLDS_MS, on_duty
 
-router = APIRouter(prefix="/api/v1", tags=["crews"])
+router = noun("crews")
 
 _CREWS = """
     SELECT c.crew_id, c.district_code, c.shift_start, c.shift_end, c.simulated, c.lon AS post_lon, c.lat AS post_lat,

@@ -13,13 +13,13 @@ from typing import Annotated, Any, Final, Literal, LiteralString, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import APIRouter, BackgroundTasks, Depends, Query
+from fastapi import BackgroundTasks, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from structlog import get_logger
 
 from console.access.scope import IN_SCOPE_CREW, IN_SCOPE_HOME
 from console.access.who import Who
-from console.api.needs import Console, Signed, check, needs
+from console.api.needs import Console, Signed, check, needs, noun
 from console.api.orders import unknown_order
 from console.problems import Problem, not_found, responses
 from console.running import Running
@@ -72,7 +72,7 @@ def on_loopback(url: str) -> str | None:
 
 
 # Whether there is a demonstration at all is asked before who is asking.
-router = APIRouter(prefix="/api/v1/demo", tags=["demo"], dependencies=[Depends(control_url)])
+router = noun("demo", control_url, below="/demo")
 District = Annotated[str, Depends(control_url)]
 Demonstrator = Annotated[Who, Depends(needs("demo"))]
 

@@ -5,17 +5,17 @@ Decides by what a list of 384,000 is narrowed: all of it goes along an index. On
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from alarm_engine.judgement.conditions import Condition
 from console.access.in_scope import DEVICE_IN_SCOPE
 from console.api.homes import DEVICE_COLUMNS, Device
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import responses
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 # As bytes, whatever the language of the database: a beginning is then one stretch of the index, and the pages go along it.
 # The rest of each device is read for the rows of the page alone.

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
-from console.api.needs import Console
+from console.api.needs import Console, noun
 from console.api.reader import Reader
 from console.problems import Problem, responses
 from console.watcher import Watcher
 
-router = APIRouter(prefix="/api/v1", tags=["events"])
+router = noun("events")
 
 _EXAMPLE = (
     ": heartbeat 1775120400000\nevent: clock\n"

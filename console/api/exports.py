@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, LiteralString
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from console import masking
 from console.access.who import Who
 from console.api import incidents, orders
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.reason import Reason
 from console.desk import export_columns, sheet
 from console.problems import responses
@@ -23,7 +23,7 @@ from console.running import Running
 from console.store import Row
 from console.vocabulary import ORDER_STATES, said
 
-router = APIRouter(prefix="/api/v1", tags=["incidents"])
+router = noun("incidents")
 
 PIECE: Final = 200
 _YEARS_MS: Final = 4_102_444_800_000

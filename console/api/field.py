@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, LiteralString
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from console import masking
@@ -11,7 +11,7 @@ from console.access.who import Who
 from console.api import attachments, demo, orders
 from console.api.attachments import Attachment
 from console.api.homes import CONTACTS, HOME, Contact
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.orders import Order, OrderNo, unknown_order
 from console.desk import alarmed_again
 from console.field.live import Live, live_of
@@ -21,7 +21,7 @@ from console.store import Row, Store
 from console.wording import step_told
 from dispatch.judgement.crews import on_duty
 
-router = APIRouter(prefix="/api/v1/field", tags=["orders"], dependencies=[Depends(demo.noticed)])
+router = noun("orders", demo.noticed, below="/field")
 
 _MOST: Final = 50
 _DAY_MS: Final = 86_400_000

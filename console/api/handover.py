@@ -10,13 +10,13 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field
 
 from console import masking
 from console.access.who import Who
-from console.api.needs import Console, needs, not_allowed
+from console.api.needs import Console, needs, not_allowed, noun
 from console.api.reader import Reader
 from console.desk import handover_sql as sql
 from console.desk.drafting import draft, people
@@ -38,7 +38,7 @@ from console.problems import FieldError, Problem, not_found, responses
 from console.running import Running
 from console.store import Row, Store
 
-router = APIRouter(prefix="/api/v1", tags=["handover"])
+router = noun("handover")
 
 _UNOWNED_TOLD: Final = 200
 Signer = Annotated[Who, Depends(needs("handover"))]

@@ -3,19 +3,19 @@
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import home_open
 from console.api import homes
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.api.requests import ANSWERS, Asked, Outcome, actor_of, put
 from console.problems import responses
 from console.vocabulary import HOLDS, VALVE_CAUSES, Words, said
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 HOLDS_OF_HOME = f"""
     SELECT hold_id, hold, cause, incident_id, set_ms, set_by, lifted_ms, lifted_by, lifted_why,

@@ -6,21 +6,21 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import DEVICE_IN_SCOPE
 from console.access.scope import IN_SCOPE_HOME
 from console.access.who import Who
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import FieldError, Problem, not_found, responses
 from console.store import Row, Store
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 _COLUMNS = """home_id, household_no, district_code, district, subdistrict, community, estate, building, unit, floor, room,
     riser_id, lon, lat, coord_datum, meter_location, access_note, language, flags, alarm_lel, simulated,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import home_open, incident_in_scope
 from console.access.who import Who
 from console.api import calls, commands, orders, tasks
-from console.api.needs import Console, Database
+from console.api.needs import Console, Database, noun
 from console.api.reader import Reader
 from console.clocks import Clocks, compose, speaking_call, working_order
 from console.desk.alarmed_again import alarmed_again_ms
@@ -33,7 +33,7 @@ from console.vocabulary import (
 )
 from core.station import IncidentKind
 
-router = APIRouter(prefix="/api/v1", tags=["incidents"])
+router = noun("incidents")
 
 _COLUMNS = f"""incident_id, kind, state, home_id, account, place, device_id, meter_id, simulated, lane, reason, ch4_lel, alarm_lel,
     lel_vol_percent, valve, valve_cause, alarmed_ms, valve_closed_locally_ms, received_ms, close_sent_ms, reported_closed_ms,

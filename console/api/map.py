@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 from structlog import get_logger
 
 from console.access.who import Who
-from console.api.needs import Console
+from console.api.needs import Console, noun
 from console.api.reader import Reader
 from console.desk import map_sql as sql
 from console.desk.memory import MapMemory, Packed, memory
@@ -20,7 +20,7 @@ from console.problems import responses
 from console.running import Running
 from core.registry.address import DISTRICTS_EN
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 _log = get_logger()
 
 _ESTATE: Final = ("district_code", "community", "estate")

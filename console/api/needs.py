@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 
-from console.access.gate import not_signed_in
+from console.access.gate import BASE, not_signed_in
 from console.access.rights import RIGHT_NAMES, ROLE_NAMES, Right, roles_with
 from console.access.table import OPEN, needed
 from console.access.who import Who
@@ -64,6 +64,11 @@ def as_the_table_says(request: Request) -> None:
             "this address declares no right and is open to nobody",
         )
     check(who, right)
+
+
+def noun(tag: str, *also: Callable[..., Any], below: str = "") -> APIRouter:
+    """A router of the API, tagged, ``below`` its base; each route of it asks the table who may, and then what is named ``also``."""
+    return APIRouter(prefix=f"{BASE}{below}", tags=[tag], dependencies=[Depends(need) for need in (as_the_table_says, *also)])
 
 
 def not_allowed(right: Right) -> Problem:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import home_open
 from console.access.scope import IN_SCOPE_ORDER
 from console.access.who import Who
-from console.api.needs import Database
+from console.api.needs import Database, noun
 from console.api.reader import Reader
 from console.joined import JOINED, by_asked
 from console.paging import After, Limit, Page, behind, next_of
@@ -20,7 +20,7 @@ from console.store import Row, Store
 from console.vocabulary import ORDER_STATES, Words, said
 from console.wording import step_told
 
-router = APIRouter(prefix="/api/v1", tags=["orders"])
+router = noun("orders")
 
 _COLUMNS = """order_id, order_no, kind, incident_id, incident_kind, home_id, simulated, priority, state, place, valve, ch4_lel,
     crew_id, technician_id, distance_m, created_ms, assigned_ms, accepted_ms, on_site_ms, made_safe_ms, safe_reading_lel, cause,

@@ -7,13 +7,12 @@ from collections import OrderedDict
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from console.access.in_scope import TASK_IN_SCOPE, incident_in_scope
 from console.access.scope import IN_SCOPE_HOME, IN_SCOPE_ORDER, Scope
 from console.api.crews import CREWS, from_row
-from console.api.needs import Console
+from console.api.needs import Console, noun
 from console.api.reader import Reader
 from console.briefly import Briefly
 from console.desk.alarmed_again import alarms_anew
@@ -21,7 +20,7 @@ from console.problems import responses
 from console.running import Running
 from console.store import Row
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 # Homes come and go by registry import alone, and there are many: they are counted less often than what goes on in them.
 HOMES = f"""

@@ -5,16 +5,16 @@ Where an incident of the home is open nobody needs this: who may see people sees
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.access.who import Who
 from console.api import homes
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.reason import Reason
 from console.problems import responses
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 CALLED = """
     SELECT call_id, incident_id, requested_ms, name, role, address FROM calls

@@ -2,12 +2,11 @@
 
 from typing import Final, LiteralString
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from console.access.in_scope import incident_in_scope
 from console.access.who import Who
-from console.api.needs import Console
+from console.api.needs import Console, noun
 from console.api.reader import Reader
 from console.desk.memory import memory
 from console.desk.promise_kept import Kept, day_of, promises
@@ -15,7 +14,7 @@ from console.joined import JOINED
 from console.problems import responses
 from console.running import Running
 
-router = APIRouter(prefix="/api/v1", tags=["incidents"])
+router = noun("incidents")
 
 LEAKS: Final[LiteralString] = f"""
     SELECT i.incident_id FROM incidents i

@@ -6,15 +6,15 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import Depends, Header, Response
 
 from console.access.in_scope import CALL_IN_SCOPE
 from console.access.who import Who
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.problems import Problem, answer, not_found, responses
 from console.recordings_folder import RecordingsFolder
 
-router = APIRouter(prefix="/api/v1", tags=["calls"])
+router = noun("calls")
 
 _CALL = f"SELECT incident_id, home_id FROM calls WHERE call_id = %(call_id)s AND {CALL_IN_SCOPE}"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")

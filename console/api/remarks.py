@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, LiteralString
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from console import masking
 from console.access.idempotency import request_id
 from console.access.in_scope import home_open, incident_in_scope
 from console.access.who import Who
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.reader import Reader
 from console.desk import remarks_rows
 from console.desk.alarmed_again import alarmed_again_ms
@@ -23,7 +23,7 @@ from console.problems import not_found, responses
 from console.running import Running
 from console.store import Row, Store
 
-router = APIRouter(prefix="/api/v1", tags=["incidents"])
+router = noun("incidents")
 
 INCIDENT: Final[LiteralString] = f"""
     SELECT i.incident_id, i.kind, (SELECT coalesce(array_agg(a.alias_id), '{{}}') FROM incident_aliases a

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from console import masking
@@ -19,11 +19,11 @@ from console.access.scope import crew_in_scope
 from console.access.who import Who
 from console.answers import Station
 from console.api import homes, orders
-from console.api.needs import Console, Signed, check
+from console.api.needs import Console, Signed, check, noun
 from console.api.orders import OrderNo
 from console.problems import Problem, not_found, responses
 
-router = APIRouter(prefix="/api/v1", tags=["requests"])
+router = noun("requests")
 
 Actor = Annotated[
     str,

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.who import Who
 from console.api.incidents import addresses
-from console.api.needs import Console
+from console.api.needs import Console, noun
 from console.api.reader import Reader
 from console.desk import search_sql as sql
 from console.desk.asked import Address, Asked, read
@@ -22,7 +22,7 @@ from console.running import Running
 from console.store import Row
 from console.vocabulary import INCIDENT_KINDS, ORDER_KINDS, ORDER_STATES, Words, said
 
-router = APIRouter(prefix="/api/v1", tags=["homes"])
+router = noun("homes")
 
 _PLACES_MAX = 5000
 _PLACES_LOOKED_AROUND = 12

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.access.gate import address, at_this_machine, cookie_name, cookie_of, not_signed_in
@@ -15,11 +15,11 @@ from console.access.sessions import DEMO_NAME
 from console.access.sign_in import wrong
 from console.access.users import Display, Language, Name, NewUser, proper_name
 from console.access.who import Who
-from console.api.needs import Console, Signed
+from console.api.needs import Console, Signed, noun
 from console.problems import Problem, responses
 from console.running import Running
 
-router = APIRouter(prefix="/api/v1", tags=["access"])
+router = noun("access")
 
 Password = Annotated[str, Field(min_length=1, max_length=LONGEST * 4, json_schema_extra={"format": "password"})]
 Secret = Annotated[str, Field(min_length=1, max_length=200, description="what stands behind # in the link")]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.access.in_scope import TASK_IN_SCOPE, home_open
-from console.api.needs import Database
+from console.api.needs import Database, noun
 from console.api.reader import Reader
 from console.home_address import home_address
 from console.paging import After, Limit, Page, behind, next_of
@@ -17,7 +17,7 @@ from console.problems import responses
 from console.store import Row, Store
 from console.vocabulary import TASK_KINDS, Words, said
 
-router = APIRouter(prefix="/api/v1", tags=["tasks"])
+router = noun("tasks")
 
 _COLUMNS = """tasks.task_id, tasks.incident_id, tasks.home_id, tasks.kind, tasks.priority, tasks.simulated, tasks.detail, tasks.created_ms,
     tasks.done_ms, tasks.done_by, tasks.note, i.closed_ms AS incident_closed_ms,

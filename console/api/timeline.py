@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from console import masking
 from console.api.incidents import INCIDENTS_BY_ID, IncidentId, addresses, known, sees
-from console.api.needs import Database
+from console.api.needs import Database, noun
 from console.api.reader import Reader
 from console.desk import remarks_rows
 from console.joined import JOINED, kin_of
@@ -19,7 +18,7 @@ from console.store import Row, Store
 from console.vocabulary import Words
 from console.wording import call_words, event_words, step_told
 
-router = APIRouter(prefix="/api/v1", tags=["incidents"])
+router = noun("incidents")
 
 _EVENT = "SELECT event_id, incident_id, at_ms, entry_no, kind, actor, detail FROM incident_events"
 _STEP = "SELECT s.step_no, o.incident_id, s.at_ms, s.event, s.from_state, s.to_state, s.actor, o.order_no, o.kind, o.crew_id, s.detail"

@@ -7,17 +7,17 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from console.access.rights import RIGHT_NAMES, RIGHTS
 from console.access.tokens import MadeToken, NewToken, Token
 from console.access.who import Who
-from console.api.needs import Console, needs
+from console.api.needs import Console, needs, noun
 from console.api.users import NOT_KEPT, no_further_than_himself
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import Problem, responses
 
-router = APIRouter(prefix="/api/v1", tags=["access"])
+router = noun("access")
 
 Keeper = Annotated[Who, Depends(needs("tokens"))]
 

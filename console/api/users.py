@@ -5,17 +5,17 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from console.access.rights import Role, rights_of
 from console.access.users import NewUser, User, UserChange
 from console.access.who import Who
-from console.api.needs import Console, needs, not_allowed
+from console.api.needs import Console, needs, not_allowed, noun
 from console.paging import After, Limit, Page, behind, next_of
 from console.problems import Problem, responses
 
-router = APIRouter(prefix="/api/v1", tags=["access"])
+router = noun("access")
 
 Keeper = Annotated[Who, Depends(needs("users"))]
 NOT_KEPT = "no-store"

@@ -4,10 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from console.access.description import describe_access
 from console.access.rights import ALL_RIGHTS, RIGHT_NAMES, RIGHTS, ROLE_NAMES, ROLES, Role, roles_with
 from console.access.table import NEEDED, OPEN
+from console.api.needs import as_the_table_says
 from console.app import create_app
 from console.settings import ConsoleSettings
 from tests.console.stage import Records, Served
@@ -36,6 +38,12 @@ def test_every_route_has_a_right_and_every_right_a_route() -> None:
     assert set(operations) - set(NEEDED) - OPEN == set(), "declare it in console/access/table.py"
     assert (set(NEEDED) | OPEN) - set(operations) == set(), "there is no such route"
     assert set(NEEDED) & OPEN == set()
+
+
+def test_every_route_asks_the_table_before_anything_else() -> None:
+    routes = [route for route in create_app(ConsoleSettings()).routes if isinstance(route, APIRoute) and route.path.startswith("/api/")]
+    assert len(routes) >= len(NEEDED)
+    assert {route.dependencies[0].dependency for route in routes} == {as_the_table_says}
 
 
 def test_changes_need_more_than_looking() -> None:

@@ -31,8 +31,7 @@ def pages(tmp_path: Path) -> Path:
 
 
 def served(pages: Path) -> httpx.AsyncClient:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(routes(pages))
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, routes=[*routes(pages)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
