@@ -34,7 +34,7 @@ test: setup
 	@$(MAKE) --no-print-directory lint
 ifeq ($(ARGS),)
 	@$(BIN)/python -m deploy.pages --test
-	@$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/scenarios --ignore tests/browser --ignore tests/timescale
+	@$(BIN)/python -m pytest -n 5 --dist worksteal --ignore tests/scenarios --ignore tests/browser --ignore tests/timescale
 	@$(BIN)/python -m pytest tests/scenarios
 	@$(BIN)/python -m tests.browser.chromium
 	@exec $(BIN)/python -m pytest -n 3 --dist worksteal tests/browser
