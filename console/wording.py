@@ -6,17 +6,15 @@ readably. Decides nothing, and knows no clock and no database.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from console.order_wording import step_words
 from console.phrases import Detail, Sentence, at_attempt, by, capital, methane, named, reason, unknown, with_reason
 from console.vocabulary import CALL_OUTCOMES, ENDINGS, HOLDS, ORDER_KINDS, ORDER_STATES, VALVE_CAUSES, Words, said
+from core.local_time import local
 
 LATE_MS: Final = 60_000
 """What was told so much after it was done was told later, ms: as far as a phone's clock may be from the platform's."""
-
-_SHANGHAI = timedelta(hours=8)
 
 
 def _opened(actor: str, detail: Detail) -> Words:
@@ -142,14 +140,14 @@ def _clock(value: object) -> str | None:
     """A stamp (Unix ms) as the time of day in Shanghai; None for anything that is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
         return None
-    return (datetime.fromtimestamp(value / 1000, UTC) + _SHANGHAI).strftime("%H:%M")
+    return local(value).strftime("%H:%M")
 
 
 def _day(value: object) -> str | None:
     """A stamp (Unix ms) as month and day in Shanghai; None for anything that is none."""
     if _clock(value) is None or not isinstance(value, int | float):
         return None
-    return (datetime.fromtimestamp(value / 1000, UTC) + _SHANGHAI).strftime("%m-%d")
+    return local(value).strftime("%m-%d")
 
 
 def _volume(value: object) -> str | None:

@@ -9,11 +9,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from core.local_time import local
 from deploy.terminal import Language
 
 _RETRY_SECONDS = 1.0
@@ -78,7 +78,7 @@ class Story:
         incident = happening.incident_id or self._open_of_home.get(happening.home_id or "")
         sentence = happening.zh if self._language == "zh" else happening.en
         mark = "·" if happening.outside else "■"
-        clock = datetime.fromtimestamp(happening.at_ms / 1000, UTC).astimezone().strftime("%H:%M:%S")
+        clock = local(happening.at_ms).strftime("%H:%M:%S")
         since, number = " " * 8, "   "
         if incident is not None and incident in self._numbers:
             number = f"{self._numbers[incident]:>3}"
@@ -102,8 +102,8 @@ class Story:
 def legend(language: Language) -> list[str]:
     """What the columns mean."""
     if language == "zh":
-        return ["时刻 | 自报警起秒数 | 事件号 | ■ 平台所做，· 外部世界（模拟）所发生"]
-    return ["time | seconds since the alarm | incident | ■ what the platform did, · what happened outside (simulated)"]
+        return ["北京时间 | 自报警起秒数 | 事件号 | ■ 平台所做，· 外部世界（模拟）所发生"]
+    return ["Beijing time | seconds since the alarm | incident | ■ what the platform did, · what happened outside (simulated)"]
 
 
 class TimelineReader:

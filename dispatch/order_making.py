@@ -8,10 +8,11 @@ from ``judgement.priority``.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from core.local_time import local
 from core.station import OrderKind, OrderMessage
 from dispatch import orders, orders_sql
 from dispatch.database import Connection
@@ -48,7 +49,7 @@ Outcome = Made | Joined | None
 
 def local_day(now_ms: int) -> date:
     """The day in Shanghai."""
-    return (datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(minutes=crews.SHANGHAI_OFFSET_MIN)).date()
+    return local(now_ms).date()
 
 
 def order_id(incident_id: UUID, kind: OrderKind) -> UUID:

@@ -6,9 +6,9 @@ and always *about*. Refuses to know the home.
 
 from typing import Final, Literal
 
+from core.local_time import AHEAD_MS
 from core.station import ValveKnowledge
 from dispatch.judgement.answers import Answers
-from dispatch.judgement.crews import SHANGHAI_OFFSET_MIN
 
 Language = Literal["zh", "en"]
 
@@ -129,7 +129,7 @@ def _minutes(milliseconds: int, language: Language) -> str:
 
 def _hour(at_ms: int, language: Language) -> str:
     """The time of day: ``ten twenty`` as 10:20, or 十点二十分."""
-    hour, minute = divmod((at_ms // 60_000 + SHANGHAI_OFFSET_MIN) % (24 * 60), 60)
+    hour, minute = divmod(((at_ms + AHEAD_MS) // 60_000) % (24 * 60), 60)
     if language == "en":
         return f"{hour}:{minute:02}"
     hours = "两" if hour == 2 else number_zh(hour)

@@ -13,11 +13,11 @@ from console.access.rights import ALL_RIGHTS, ROLES, Role, rights_of
 from console.access.secret import digest, new_secret
 from console.access.who import Who
 from console.store import Row, Store
+from core.local_time import AHEAD_MS
 
 DEMO_NAME: Final = "demo"
 TOUCH_MS: Final = 60_000
 _NO_IDLE_END: Final[frozenset[Role]] = frozenset({"viewer", "technician"})
-_SHANGHAI_MS: Final = 8 * 3_600_000
 _DAY_MS: Final = 86_400_000
 
 _BEGIN = """
@@ -158,4 +158,4 @@ def _user(row: Row) -> Mapping[str, Any] | None:
 
 def day_began_ms(now_ms: int) -> int:
     """The beginning of the day in Changsha (UTC+8 all year), Unix ms."""
-    return (now_ms + _SHANGHAI_MS) // _DAY_MS * _DAY_MS - _SHANGHAI_MS
+    return (now_ms + AHEAD_MS) // _DAY_MS * _DAY_MS - AHEAD_MS

@@ -5,7 +5,6 @@ for somebody whose download is slow. Names are shown or masked as the lists show
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, LiteralString
 
 from fastapi import Depends
@@ -22,13 +21,13 @@ from console.problems import responses
 from console.running import Running
 from console.store import Row
 from console.vocabulary import ORDER_STATES, said
+from core.local_time import local
 
 router = noun("incidents")
 
 PIECE: Final = 200
 _YEARS_MS: Final = 4_102_444_800_000
 _LONGEST_MS: Final = 366 * 86_400_000
-_BEIJING: Final = timedelta(hours=8)
 _FILE: Final = {
     200: {
         "description": "UTF-8 with a byte order mark; times are Beijing time / CSV 文件，时间为北京时间",
@@ -157,4 +156,4 @@ async def _download(
 
 
 def _day(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms // 1000, UTC) + _BEIJING:%Y%m%d}"
+    return f"{local(ms):%Y%m%d}"

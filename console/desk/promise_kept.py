@@ -6,13 +6,13 @@ valve to close, nobody to ring) is not counted either. A promise that was missed
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
+
+from core.local_time import AHEAD_MS, local
 
 SECOND_MS: Final = 1_000
 ON_SITE_MS: Final = 30 * 60_000
 DAY_MS: Final = 86_400_000
-_SHANGHAI_MS: Final = 8 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Promises:
 
 def day_of(now_ms: int) -> tuple[str, int]:
     """The local day in Changsha (UTC+8 the year round) as YYYY-MM-DD, and when it began, Unix ms."""
-    start = (now_ms + _SHANGHAI_MS) // DAY_MS * DAY_MS
-    return datetime.fromtimestamp(start / 1000, UTC).date().isoformat(), start - _SHANGHAI_MS
+    start = (now_ms + AHEAD_MS) // DAY_MS * DAY_MS
+    return local(now_ms).date().isoformat(), start - AHEAD_MS
 
 
 def promises(leaks: Iterable[Mapping[str, Any]], now_ms: int) -> Promises:

@@ -9,13 +9,12 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from console.vocabulary import Words
+from core.local_time import local
 
 BOM: Final = "\ufeff"
-_BEIJING: Final = timedelta(hours=8)
 _CARRIED_OUT: Final = re.compile(r"[\s]*[=+\-@＝＋－＠]|[\t\r\n]")
 # A spreadsheet makes a figure of it: the zeros before it and all that is behind its fifteenth digit are lost.
 _LONG_NUMBER: Final = re.compile(r"0\d+|\d{12,}")
@@ -77,8 +76,7 @@ def text(words: str) -> str:
 
 
 def _time(ms: int) -> str:
-    moment = datetime.fromtimestamp(ms // 1000, UTC) + _BEIJING
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{ms % 1000:03}"
+    return f"{local(ms):%Y-%m-%d %H:%M:%S}.{ms % 1000:03}"
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> str:

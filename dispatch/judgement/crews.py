@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from core.local_time import AHEAD_MS
 from core.registry.datum import Datum, to_wgs84
 from dispatch.judgement.reasons import Reason
-
-SHANGHAI_OFFSET_MIN: Final = 8 * 60
-"""China keeps UTC+8 the year round; no time zone files are needed."""
 
 POSITION_HOLDS_MS: Final = 30 * 60_000
 """A crew is where it told, for so long; after that it is taken to be at its post again: it went home, or its phone is silent."""
@@ -76,7 +74,7 @@ def on_duty(shift_start: str, shift_end: str, now_ms: int) -> bool:
     start, end = _minute(shift_start), _minute(shift_end)
     if start is None or end is None:
         return False
-    minute = (now_ms // 60_000 + SHANGHAI_OFFSET_MIN) % _DAY_MIN
+    minute = ((now_ms + AHEAD_MS) // 60_000) % _DAY_MIN
     if start == end or (start == 0 and end == _DAY_MIN):
         return True
     if start < end:

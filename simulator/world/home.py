@@ -7,6 +7,7 @@ Refuses to know the radio, the platform and the clock: it is told how long a ste
 import random
 from dataclasses import dataclass, field, replace
 
+from core.local_time import AHEAD_MS
 from core.messages import DetectorState, ValveCause, ValveState
 from simulator.physics import appliances, room
 from simulator.physics import detector as laser
@@ -15,7 +16,6 @@ from simulator.world.plan import DevicePlace, HomePlan, Traits, varied
 
 __all__ = ["OPEN_WINDOWS_ACH", "DetectorChanged", "DevicePlace", "Happening", "HomePlan", "SimulatedHome", "Traits", "ValveMoved", "varied"]
 
-_SHANGHAI_OFFSET_S = 8 * 3600
 _LONG_ON_S = 86_400.0
 
 OPEN_WINDOWS_ACH = 12.0
@@ -118,7 +118,7 @@ class SimulatedHome:
     def step(self, dt_s: float, now_ms: int) -> list[Happening]:
         """Let ``dt_s`` seconds pass, ``now_ms`` standing for the time of day; returns what changed, in order."""
         if self.traits.demand_m3h is None:
-            second_of_day = (now_ms / 1000 + _SHANGHAI_OFFSET_S) % 86_400
+            second_of_day = ((now_ms + AHEAD_MS) / 1000) % 86_400
             self.use = appliances.step(self.use, dt_s, second_of_day=second_of_day, rng=self._throw("appliances"))
         happened: list[Happening] = []
         escaped_m3h = self._step_meter(dt_s, happened)

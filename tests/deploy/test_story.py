@@ -24,6 +24,7 @@ def test_an_incident_gets_a_heading_once_and_its_own_seconds() -> None:
     first = story.tell(_platform(T0, "alarm received"))
     assert first[0] == ""
     assert "incident 1 · Room 501" in first[1]
+    assert first[2].startswith("07:33:20 "), "what the clocks of the city show, wherever the machine stands"
     assert first[2].endswith("+0.0 s   1 ■ alarm received")
     [line] = story.tell(_platform(T0 + 12_340, "crew sent"))
     assert line.endswith("+12.3 s   1 ■ crew sent")
